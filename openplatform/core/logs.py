@@ -1,0 +1,73 @@
+"""Logs as JSON lines on standard error, without secrets or personal data."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+
+API_KEY = re.compile(r"op_[A-Za-z0-9]{8,}")
+PERSONAL = frozenset(
+    {"name", "phone", "address", "consignee", "email", "password", "secret", "authorization"}
+)
+MASK = "***"
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Mask API keys anywhere in the event and every personal field in it."""
+    return {key: _redacted(key, value) for key, value in event.items()}
+
+
+def _redacted(key: str, value: Any) -> Any:
+    if key.lower() in PERSONAL:
+        return MASK
+    if isinstance(value, str):
+        return API_KEY.sub(f"op_{MASK}", value)
+    if isinstance(value, Mapping):
+        return {name: _redacted(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted("", inner) for inner in value]
+    return value
+
+
+def _to_json(event: Any, **_options: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def configure(level: str) -> None:
+    """Send both structlog's and the standard library's events through one chain of processors."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_to_json)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared[:-1]],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                redact,
+                structlog.processors.JSONRenderer(serializer=_to_json),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    # Its lines repeat ours without the request id, and quote paths that may hold a key.
+    logging.getLogger("django.request").setLevel(logging.CRITICAL)
+    logging.getLogger("django_q").setLevel(max(logging.WARNING, logging.getLevelName(level)))

@@ -1,0 +1,245 @@
+"""Settings: one module, driven by the environment (see "Settings" in the README)."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from openplatform.core import embedded_postgres, logs
+from openplatform.core.environment import (
+    read_bool,
+    read_int,
+    read_list,
+    read_path,
+    read_text,
+    require,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = read_path("DATA_DIR", BASE_DIR / ".data")
+PRODUCTION = read_bool("PRODUCTION")
+DEBUG = read_bool("DEBUG")
+PORT = read_int("PORT", 8000)
+
+if PRODUCTION and DEBUG:
+    raise ImproperlyConfigured("DEBUG must be off in production")
+
+
+def _read_secret_key() -> str:
+    if PRODUCTION:
+        return require("SECRET_KEY", "it signs sessions and cursors in production")
+    if from_environment := read_text("SECRET_KEY"):
+        return from_environment
+    file = DATA_DIR / "secret_key"
+    if not file.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f"secret_key.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            file.hardlink_to(draft)  # the first process wins, and nobody reads a half-written key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return file.read_text()
+
+
+SECRET_KEY = _read_secret_key()
+if PRODUCTION:
+    require("ALLOWED_HOSTS", "the host names that production answers to, separated by commas")
+    require("DATABASE_URL", "production does not run on the embedded Postgres")
+ALLOWED_HOSTS = read_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+PUBLIC_URL = read_text("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# Database
+EMBEDDED_POSTGRES = DATA_DIR / "postgres"
+DATABASE_URL = read_text("DATABASE_URL") or embedded_postgres.url(EMBEDDED_POSTGRES)
+_database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=600))
+DATABASES = {
+    "default": {
+        **_database,
+        "OPTIONS": {
+            **_database.get("OPTIONS", {}),
+            # Parameters travel apart from the statement, so that a repeated statement is planned
+            # once per connection and not once per request.
+            "server_side_binding": True,
+            "prepare_threshold": 2,
+            "options": "-c lock_timeout=2s -c statement_timeout=5s"
+            " -c idle_in_transaction_session_timeout=10s -c plan_cache_mode=force_generic_plan",
+        },
+    }
+}
+# Work that is not a request (imports, migrations, the worker) may take its time.
+PATIENT_DATABASE_OPTIONS = "-c lock_timeout=30s"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Applications
+INSTALLED_APPS = [
+    "unfold",
+    "openplatform.backoffice.apps.AdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "openplatform.core",
+    "openplatform.regions",
+    "openplatform.messaging",
+    "openplatform.idempotency",
+    "openplatform.imports",
+    "openplatform.backoffice",
+    "openplatform.demo",
+    "accounts",
+    "catalog",
+    "orders",
+]
+MIDDLEWARE = [
+    "openplatform.core.api.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "openplatform.core.pages.StaticFilesMiddleware",
+    "openplatform.core.pages.SessionMiddleware",
+    "openplatform.core.pages.LocaleMiddleware",
+    "openplatform.core.pages.CommonMiddleware",
+    "openplatform.core.pages.CsrfViewMiddleware",
+    "openplatform.core.pages.AuthenticationMiddleware",
+    "openplatform.core.pages.MessageMiddleware",
+    "openplatform.core.pages.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "openplatform.urls"
+WSGI_APPLICATION = "openplatform.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# Language, time, money
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "openplatform" / "backoffice" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+CURRENCY = "CNY"
+
+# Static files
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Partner API
+API_BODY_LIMIT = 2 * 1024 * 1024  # bytes; an order of 1,000 lines takes about a tenth
+DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_LIMIT
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["openplatform.core.api.permissions.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["openplatform.core.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["openplatform.core.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "openplatform.core.api.negotiation.JSONNegotiation",
+    "DEFAULT_SCHEMA_CLASS": "openplatform.core.api.schema.OperationSchema",
+    "EXCEPTION_HANDLER": "openplatform.core.api.problems.handle_exception",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "商品开放平台 Open Platform for Commerce",
+    "DESCRIPTION": "The partner API: list goods, check price and stock, place and pay orders, "
+    "follow shipments, read messages and the ledger. Money is a string with two decimals; codes "
+    "and numbers are strings; times are RFC 3339.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENFORCE_NON_BLANK_FIELDS": True,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "orders.states.OrderStatus.choices",
+        "SuborderStatus": "orders.states.SuborderStatus.choices",
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "openplatform.core.api.schema.add_problem_responses",
+    ],
+}
+
+# Background work
+REDIS_URL = read_text("REDIS_URL")
+Q_CLUSTER: dict[str, Any] = {
+    "name": "openplatform",
+    "workers": 1,
+    "timeout": 60,
+    "retry": 300,
+    "max_attempts": 3,
+    "queue_limit": 4,
+    "bulk": 1,
+    "poll": 5,
+    "catch_up": False,
+    "save_limit": 1000,
+    "label": _("Background tasks"),
+    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+}
+
+# Security
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Both middlewares are there, under the names that openplatform.core.pages gives them.
+SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003"]
+SESSION_COOKIE_HTTPONLY = True
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = read_bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    if header := read_text("TRUSTED_PROXY_SSL_HEADER"):
+        SECURE_PROXY_SSL_HEADER = (header, "https")
+
+# Logs
+LOG_LEVEL = read_text("LOG_LEVEL", "INFO").upper()
+LOGGING_CONFIG = None
+logs.configure(LOG_LEVEL)
+
+from openplatform.backoffice.theme import UNFOLD  # noqa: E402, F401 - unfold reads it from here

@@ -1,0 +1,9 @@
+"""The web entry point: ``granian --interface wsgi openplatform.wsgi:application``."""
+
+from openplatform.startup import prepare
+
+prepare()
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402 - the database comes up first
+
+application = get_wsgi_application()
