@@ -1,0 +1,189 @@
+"""Serializer fields and a serializer that read requests as the contract is written.
+
+DRF's own ones take ``"1_000"``, ``"3.0"``, ``true`` and full-width digits for numbers, trim text,
+and pass over fields that they do not know.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.fields import empty
+
+from openplatform.core import errors
+from openplatform.core.api.parsers import escape_pointer
+from openplatform.core.errors import DomainError, refuse_if
+
+MAX_QUANTITY = 1_000_000
+PRICE = re.compile(r"(0|[1-9][0-9]{0,9})\.[0-9]{2}", re.ASCII)
+# Controls, formatting (zero-width) characters, surrogates, unassigned.
+HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn"})
+LINE_BREAKS = frozenset("\n\r\t")
+
+
+class TextField(serializers.CharField):
+    """Text that is what it looks like: no blanks around, no hidden characters, NFC.
+
+    ``multiline`` lets line breaks and tabs pass. Never trimmed or normalised in silence:
+    a text that would have to be is refused with ``string_invalid``.
+    """
+
+    default_error_messages = {"string_invalid": errors.StringInvalid.title}
+
+    def __init__(self, *, multiline: bool = False, **kwargs: Any) -> None:
+        self.multiline = multiline
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if not data.isascii() or not data.isprintable() or data != data.strip():
+            self._require_visible(data)
+        return data
+
+    def _require_visible(self, text: str) -> None:
+        allowed = LINE_BREAKS if self.multiline else frozenset()
+        if (
+            text != text.strip()
+            or not unicodedata.is_normalized("NFC", text)
+            or any(
+                unicodedata.category(character) in HIDDEN_CATEGORIES
+                for character in text
+                if character not in allowed
+            )
+        ):
+            self.fail("string_invalid")
+
+
+class CodeField(TextField):
+    """A code or number: a string of ``[A-Za-z0-9._-]``, 1 to 64 of them, case counts."""
+
+    PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not self.PATTERN.fullmatch(text):
+            self.fail("string_invalid")
+        return text
+
+
+class QuantityField(serializers.Field[int, Any, int, Any]):
+    """A JSON integer from 1 to 1,000,000; nothing that merely looks like one."""
+
+    default_error_messages = {"quantity_invalid": errors.QuantityInvalid.title}
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int or not 1 <= data <= MAX_QUANTITY:
+            self.fail("quantity_invalid")
+        return data
+
+    def to_representation(self, value: int) -> int:
+        return value
+
+
+class MoneyField(serializers.Field[Decimal, Any, str, Any]):
+    """A string with two decimals: ``"128.50"``."""
+
+    default_error_messages = {"invalid": errors.FieldInvalid.title}
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if not isinstance(data, str) or not PRICE.fullmatch(data):
+            self.fail("invalid")
+        return Decimal(data)
+
+    def to_representation(self, value: Decimal) -> str:
+        return f"{value:.2f}"
+
+
+class MetadataField(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
+    """The caller's own notes: up to 50 keys of 40 characters, values up to 500."""
+
+    MAX_KEYS, MAX_KEY, MAX_VALUE = 50, 40, 500
+
+    default_error_messages = {"invalid": errors.FieldInvalid.title}
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        if (
+            not isinstance(data, dict)
+            or len(data) > self.MAX_KEYS
+            or not all(
+                0 < len(key) <= self.MAX_KEY
+                and isinstance(value, str)
+                and len(value) <= self.MAX_VALUE
+                for key, value in data.items()
+            )
+        ):
+            self.fail("invalid")
+        return data
+
+    def to_representation(self, value: dict[str, str]) -> dict[str, str]:
+        return value
+
+
+class RequestSerializer(serializers.Serializer[Any]):
+    """A request body; fields that it does not name are refused.
+
+    Declared once and used through :func:`read_body`: building one per request costs more than
+    the placing of an order.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
+        faults = {
+            name: [ErrorDetail(str(errors.UnknownField.title), "unknown_field")]
+            for name in sorted(unknown)
+        }
+        try:
+            value = super().to_internal_value(data)
+        except ValidationError as error:
+            if isinstance(error.detail, dict):
+                raise ValidationError({**faults, **error.detail}) from error
+            raise
+        if faults:
+            raise ValidationError(faults)
+        return value
+
+
+class EmptyRequest(RequestSerializer):
+    """An action without a body."""
+
+
+def read_body(serializer: RequestSerializer, data: Any) -> dict[str, Any]:
+    """The validated body.
+
+    :raises Refusal: with every fault of the form, each with its JSON pointer.
+    """
+    try:
+        value: dict[str, Any] = serializer.run_validation(empty if data is None else data)
+    except ValidationError as error:
+        refuse_if(list(_faults(error.detail, "")))
+        raise
+    return value
+
+
+BY_DRF_CODE: dict[str, type[DomainError]] = {
+    "required": errors.FieldRequired,
+    "null": errors.FieldRequired,
+    "blank": errors.FieldRequired,
+    "max_length": errors.FieldInvalid,
+}
+
+
+def _faults(detail: Any, pointer: str) -> Iterable[DomainError]:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            step = "" if name == "non_field_errors" else f"/{escape_pointer(str(name))}"
+            yield from _faults(inner, pointer + step)
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            if isinstance(inner, ErrorDetail):
+                kind = BY_DRF_CODE.get(code := inner.code or "") or errors.CODES.get(code)
+                yield (kind or errors.FieldInvalid)(str(inner), pointer=pointer)
+            else:
+                yield from _faults(inner, f"{pointer}/{index}")

@@ -1,0 +1,87 @@
+"""Query parameters: named, known, and read as strictly as a body."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import django_filters
+from django import forms
+from django.db.models import Model, QuerySet
+from django.utils.dateparse import parse_datetime
+from rest_framework.request import Request
+
+from openplatform.core.api.pagination import PARAMETERS
+from openplatform.core.errors import (
+    DomainError,
+    FieldInvalid,
+    FieldRequired,
+    FilterNotAllowed,
+    TooManyItems,
+    refuse_if,
+)
+
+MAX_TEXT = 200
+MAX_BATCH = 100
+
+M = TypeVar("M", bound=Model)
+
+
+class _MomentField(forms.Field):
+    def clean(self, value: Any) -> datetime | None:
+        if value in (None, ""):
+            return None
+        try:
+            moment = parse_datetime(value.replace(" ", "+"))  # a plus sign left unescaped
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise forms.ValidationError("RFC 3339 with offset")
+        return moment
+
+
+class MomentFilter(django_filters.Filter):
+    """An RFC 3339 time with offset."""
+
+    field_class = _MomentField
+
+
+def require_known_parameters(request: Request, *known: str) -> None:
+    """:raises Refusal: ``filter_not_allowed`` for each query parameter not named here."""
+    unknown = sorted(set(request.query_params) - set(known))
+    refuse_if([FilterNotAllowed(pointer=f"?{name[:64]}") for name in unknown])
+
+
+def filter_queryset(
+    filterset: type[django_filters.FilterSet], request: Request, queryset: QuerySet[M]
+) -> QuerySet[M]:
+    """The rows that the query parameters select.
+
+    :raises Refusal: ``filter_not_allowed`` for unknown parameters, then ``field_invalid`` for
+        values that a filter cannot read.
+    """
+    require_known_parameters(request, *filterset.base_filters, *PARAMETERS)
+    bound = filterset(request.query_params, queryset=queryset)
+    faults: list[DomainError] = [
+        FieldInvalid(pointer=f"?{name}")
+        for name, value in request.query_params.items()
+        if len(value) > MAX_TEXT and name != "cursor"
+    ]
+    if not faults and not bound.is_valid():
+        faults = [FieldInvalid(pointer=f"?{name}") for name in bound.errors]
+    refuse_if(faults)
+    return bound.qs  # type: ignore[no-any-return] # django-filter is untyped
+
+
+def read_codes(request: Request, name: str) -> list[str]:
+    """The codes of ``?sku=A,B,C``, in the order asked for.
+
+    :raises FieldRequired, TooManyItems: none, or more than 100.
+    """
+    require_known_parameters(request, name)
+    codes = [code for code in request.query_params.get(name, "").split(",") if code]
+    if not codes:
+        raise FieldRequired(pointer=f"?{name}")
+    if len(codes) > MAX_BATCH:
+        raise TooManyItems(pointer=f"?{name}", maximum=MAX_BATCH)
+    return codes

@@ -1,0 +1,62 @@
+"""The outermost layer: request ids, one log line a request, problems for whatever escapes."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+
+from openplatform.core.api.problems import ensure_problem, problem_response
+from openplatform.core.errors import BadRequest, BodyTooLarge
+from openplatform.core.identifiers import random_text
+from openplatform.core.pages import is_api_path
+
+log = structlog.get_logger("request")
+
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+
+
+class RequestMiddleware:
+    """Gives every request an id, and every error under ``/api/`` the form of a problem."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if SANE_REQUEST_ID.fullmatch(given) else random_text(20)
+        request.request_id = request_id  # type: ignore[attr-defined] # read by problems and views
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        is_api = is_api_path(request.path_info)
+        response = self._answer(request) if is_api else self.get_response(request)
+        response["X-Request-Id"] = request_id
+        # The path without its query: a key sent there by mistake must not reach the log.
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path_info,
+            status=response.status_code,
+            milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return problem_response(BadRequest(), request)
+        if _announced_length(request) > settings.API_BODY_LIMIT:
+            return problem_response(BodyTooLarge(limit_bytes=settings.API_BODY_LIMIT), request)
+        return ensure_problem(self.get_response(request), request)
+
+
+def _announced_length(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else 0

@@ -1,0 +1,76 @@
+"""The outermost transaction of a service, with the retries that concurrency calls for.
+
+The order in which rows are locked is on one page: ``docs/locking.md``.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import structlog
+from django.db import OperationalError, connection, transaction
+
+from openplatform.core.errors import TemporarilyUnavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+log = structlog.get_logger(__name__)
+
+DEADLOCK = "40P01"
+SERIALIZATION_FAILURE = "40001"
+LOCK_TIMEOUT = "55P03"
+RETRIED = frozenset({DEADLOCK, SERIALIZATION_FAILURE, LOCK_TIMEOUT})
+ATTEMPTS = 4
+
+
+class NotInTransaction(RuntimeError):
+    """A step was called outside a service; it must commit or fail with its caller."""
+
+
+def transactional(service: Callable[P, R]) -> Callable[P, R]:
+    """Run a service as the outermost, durable transaction.
+
+    A deadlock, a serialization failure or a lock time-out rolls everything back and starts the
+    service again, so it must not keep state between attempts.
+
+    :raises TemporarilyUnavailable: after four attempts.
+    :raises RuntimeError: inside another transaction (Django's durability check).
+    """
+
+    @functools.wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with transaction.atomic(durable=True):
+                    return service(*args, **kwargs)
+            except OperationalError as error:
+                if sqlstate_of(error) not in RETRIED:
+                    raise
+                log.warning(
+                    "transaction_retried",
+                    service=service.__name__,
+                    sqlstate=sqlstate_of(error),
+                    attempt=attempt,
+                )
+                if attempt == ATTEMPTS:
+                    raise TemporarilyUnavailable from error
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
+        raise AssertionError("unreachable")
+
+    return run
+
+
+def sqlstate_of(error: Exception) -> str | None:
+    """The Postgres code behind a Django database error."""
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+def require_transaction() -> None:
+    """:raises NotInTransaction: when no transaction is open."""
+    if not connection.in_atomic_block:
+        raise NotInTransaction

@@ -1,0 +1,55 @@
+"""Set-based SQL on the hot paths: statements sent together and read afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Sent:
+    """The rows of a statement that was sent. Inside :func:`together` they come later."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """All rows; waits for them."""
+        with self._cursor:
+            rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
+
+    def row(self) -> tuple[Any, ...] | None:
+        """The first row, or None; waits for it."""
+        rows = self.rows()
+        return rows[0] if rows else None
+
+    def named_rows(self) -> list[dict[str, Any]]:
+        """All rows as dictionaries; waits for them."""
+        with self._cursor:
+            rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+            names = [column.name for column in self._cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def send(statement: str, parameters: Parameters = ()) -> Sent:
+    """Send one statement on Django's connection, inside whatever transaction is open."""
+    cursor = connection.cursor()
+    cursor.execute(statement, parameters)
+    return Sent(cursor)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Statements sent inside travel in one round trip instead of one each (libpq pipeline).
+
+    They run one after the other on the server, in the order in which they were sent; an error
+    surfaces when rows are read, and aborts those behind it.
+    """
+    connection.ensure_connection()
+    with connection.connection.pipeline():
+        yield
