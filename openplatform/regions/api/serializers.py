@@ -1,0 +1,47 @@
+"""The shapes of the address library's answers, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from openplatform.regions.models import Region
+
+
+class RegionSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    level = serializers.IntegerField(
+        min_value=Region.Level.PROVINCE,
+        max_value=Region.Level.TOWN,
+        help_text="1 province, 2 city, 3 district, 4 town",
+    )
+    parent = serializers.CharField(  # type: ignore[assignment] # DRF takes fields off the class
+        allow_null=True, help_text="null for a province"
+    )
+    has_children = serializers.BooleanField()
+
+
+class RegionListSerializer(serializers.Serializer[Any]):
+    version = serializers.CharField(help_text="Release of the library")
+    results = RegionSerializer(many=True)
+
+
+class RegionDetailSerializer(RegionSerializer):
+    version = serializers.CharField(help_text="Release of the library")
+    retired = serializers.BooleanField(help_text="No longer in the library")
+    successor = serializers.CharField(
+        allow_null=True, help_text="The code that took a retired one's place, where it is known"
+    )
+
+
+def region_row(region: Region) -> dict[str, Any]:
+    """One row of a listing."""
+    return {
+        "code": region.code,
+        "name": region.name,
+        "level": region.level,
+        "parent": region.parent_id,
+        "has_children": region.has_children,
+    }
