@@ -1,0 +1,13 @@
+"""Refusals of the feed."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from openplatform.core.errors import DomainError
+
+
+class CursorExpired(DomainError):
+    code = "cursor_expired"
+    status = 410
+    title = _("Messages from that point on are no longer kept")

@@ -1,0 +1,134 @@
+"""From the outbox into one gapless sequence per partner."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from openplatform.core.locking import transactional
+from openplatform.core.statements import send
+from openplatform.messaging.services.publishing import MAX_SKUS
+from openplatform.messaging.types import TYPES, sku_audience
+
+BATCH = 2000
+SEQUENCER_LOCK = 7_305_001  # any number, the same in every process
+
+# A row with a lower id may commit later than one with a higher. That does no harm: messages of one
+# subject are written under its lock, so of two that are visible, the earlier has the lower id.
+TAKE = """
+    DELETE FROM messaging_outbox
+    WHERE id IN (SELECT id FROM messaging_outbox ORDER BY id LIMIT %s)
+    RETURNING id, type, subject, partner_ids, data::text
+"""
+ADVANCE = """
+    WITH told AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS told (partner_id, count))
+    INSERT INTO messaging_messagecursor AS known (partner_id, last_sequence)
+    SELECT partner_id, count FROM told ORDER BY partner_id
+    ON CONFLICT (partner_id) DO UPDATE
+        SET last_sequence = known.last_sequence + excluded.last_sequence
+    RETURNING partner_id, last_sequence
+"""
+WRITE = """
+    INSERT INTO messaging_message
+        (message_id, partner_id, sequence, type, subject, data, created_at)
+    SELECT message_id, partner_id, sequence, type, subject, data::jsonb, clock_timestamp()
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[])
+        AS message (message_id, partner_id, sequence, type, subject, data)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """One message for one partner, before it has its number."""
+
+    partner_id: int
+    type: str
+    subject: str
+    data: str  # JSON
+
+
+@transactional
+def sequence_outbox() -> int:
+    """Number a batch of what the outbox holds; how many messages that made.
+
+    1. Become the only sequencer until commit; another one at work means nothing to do here.
+    2. Take rows by id, so that the messages of a subject keep their order.
+    3. Address them: a row may go to one partner, to several, or to all that see its SKUs.
+    4. Move each partner's cursor by its number of messages, and write them.
+
+    Unique constraints on (partner, sequence) hold even if step 1 should fail to.
+    """
+    locked = send("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK]).row()
+    if locked != (True,):
+        return 0
+    taken = sorted(send(TAKE, [BATCH]).rows())
+    if not taken:
+        return 0
+    letters = [*_single_letters(taken), *_sku_letters(taken)]
+    if letters:
+        _write(letters)
+    return len(letters)
+
+
+def _single_letters(taken: Iterable[tuple[Any, ...]]) -> Iterable[_Letter]:
+    for _id, type_name, subject, partner_ids, data in taken:
+        if TYPES[type_name].merges_with is None:
+            for partner_id in partner_ids:
+                yield _Letter(partner_id, type_name, subject, data)
+
+
+def _sku_letters(taken: Iterable[tuple[Any, ...]]) -> Iterable[_Letter]:
+    """Changes of SKUs: per partner the last state of each, at most 100 codes to a message."""
+    last: dict[tuple[int, str, str], str] = {}
+    for _id, type_name, _subject, partner_ids, data in taken:
+        group = TYPES[type_name].merges_with
+        if group is None:
+            continue
+        skus: list[str] = orjson.loads(data)["skus"]
+        if partner_ids is None:
+            receivers = sku_audience(skus)
+        else:
+            receivers = dict.fromkeys(partner_ids, skus)
+        for partner_id, seen in receivers.items():
+            for sku in seen:
+                last.pop((partner_id, group, sku), None)  # so that it moves to the end
+                last[partner_id, group, sku] = type_name
+    parcels: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for (partner_id, _group, sku), type_name in last.items():
+        parcels[partner_id, type_name].append(sku)
+    for (partner_id, type_name), skus in parcels.items():
+        for start in range(0, len(skus), MAX_SKUS):
+            parcel = orjson.dumps({"skus": skus[start : start + MAX_SKUS]}).decode()
+            yield _Letter(partner_id, type_name, "skus", parcel)
+
+
+def _write(letters: list[_Letter]) -> None:
+    counts: dict[int, int] = defaultdict(int)
+    for letter in letters:
+        counts[letter.partner_id] += 1
+    following = {
+        partner_id: last_sequence - counts[partner_id] + 1
+        for partner_id, last_sequence in send(
+            ADVANCE, [list(counts.keys()), list(counts.values())]
+        ).rows()
+    }
+    sequences = []
+    for letter in letters:
+        sequences.append(following[letter.partner_id])
+        following[letter.partner_id] += 1
+    send(
+        WRITE,
+        [
+            [f"msg_{uuid.uuid4().hex}" for _ in letters],
+            [letter.partner_id for letter in letters],
+            sequences,
+            [letter.type for letter in letters],
+            [letter.subject for letter in letters],
+            [letter.data for letter in letters],
+        ],
+    )
