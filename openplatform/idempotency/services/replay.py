@@ -1,0 +1,114 @@
+"""Replayable writes: the row of an ``Idempotency-Key`` commits with the effect it stands for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import OperationalError
+
+from openplatform.core.errors import IdempotencyKeyReused, RequestInProgress
+from openplatform.core.locking import LOCK_TIMEOUT, require_transaction, sqlstate_of
+from openplatform.core.statements import send
+
+KEPT_DAYS = 30
+
+CLAIM = """
+    INSERT INTO idempotency_idempotentrequest (partner_id, method, path, key, fingerprint, answer)
+    VALUES (%(partner_id)s, %(method)s, %(path)s, %(key)s, %(fingerprint)s, '')
+    ON CONFLICT (partner_id, method, path, key) DO NOTHING
+    RETURNING id
+"""
+READ = """
+    SELECT fingerprint, status, answer FROM idempotency_idempotentrequest
+    WHERE partner_id = %(partner_id)s AND method = %(method)s AND path = %(path)s
+        AND key = %(key)s
+"""
+RECORD = """
+    UPDATE idempotency_idempotentrequest SET status = %(status)s, answer = %(answer)s
+    WHERE partner_id = %(partner_id)s AND method = %(method)s AND path = %(path)s
+        AND key = %(key)s
+"""
+PRUNE = """
+    DELETE FROM idempotency_idempotentrequest
+    WHERE created_at < clock_timestamp() - make_interval(days => %s) RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayKey:
+    """Under which a write is remembered. ``fingerprint`` is a digest of the canonical body."""
+
+    partner_id: int
+    method: str
+    path: str
+    key: str
+    fingerprint: bytes
+
+    def parameters(self) -> dict[str, Any]:
+        """For the statements above."""
+        return {
+            "partner_id": self.partner_id,
+            "method": self.method,
+            "path": self.path,
+            "key": self.key,
+            "fingerprint": self.fingerprint,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a write answered: status, and the body as JSON. ``is_replay`` says for the 2nd time."""
+
+    status: int
+    body: bytes
+    is_replay: bool = False
+
+
+def fingerprint_of(body: Any) -> bytes:
+    """SHA-256 of a parsed body, whatever the order of its keys."""
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def claim(replay: ReplayKey | None) -> Answer | None:
+    """Step, the first of its service: take the key, or give the answer that was kept under it.
+
+    A request under the same key that still runs is waited for.
+
+    :raises RequestInProgress: when it runs longer than a lock may be waited for.
+    :raises IdempotencyKeyReused: when the key was used with another body.
+    """
+    require_transaction()
+    if replay is None:
+        return None
+    try:
+        taken = send(CLAIM, replay.parameters()).row()
+    except OperationalError as error:
+        if sqlstate_of(error) == LOCK_TIMEOUT:
+            raise RequestInProgress from error
+        raise
+    if taken is not None:
+        return None
+    kept = send(READ, replay.parameters()).row()
+    if kept is None:  # it ran into a refusal, which frees its key, between our two statements
+        raise RequestInProgress
+    fingerprint, status, answer = kept
+    if bytes(fingerprint) != replay.fingerprint:
+        raise IdempotencyKeyReused
+    return Answer(status, answer.encode(), is_replay=True)
+
+
+def record(replay: ReplayKey | None, answer: Answer) -> None:
+    """Step: keep the answer, before the service takes its last and hottest lock."""
+    if replay is not None:
+        send(
+            RECORD,
+            {**replay.parameters(), "status": answer.status, "answer": answer.body.decode()},
+        )
+
+
+def prune_idempotent_requests() -> int:
+    """Forget what is older than 30 days; how many went."""
+    return len(send(PRUNE, [KEPT_DAYS]).rows())
