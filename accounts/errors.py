@@ -1,0 +1,37 @@
+"""Refusals about keys, partners and money."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from openplatform.core.errors import DomainError
+
+
+class KeyRevoked(DomainError):
+    code = "key_revoked"
+    status = 401
+    title = _("The API key was revoked")
+
+
+class KeyExpired(DomainError):
+    code = "key_expired"
+    status = 401
+    title = _("The API key has expired")
+
+
+class PartnerSuspended(DomainError):
+    code = "partner_suspended"
+    status = 403
+    title = _("This account may not place orders at the moment")
+
+
+class BalanceInsufficient(DomainError):
+    code = "balance_insufficient"
+    status = 402
+    title = _("The available balance does not cover the amount")
+
+
+class ReferenceConflict(DomainError):
+    code = "reference_conflict"
+    status = 409
+    title = _("This reference was used for another amount")
