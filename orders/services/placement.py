@@ -1,0 +1,461 @@
+"""Placing an order: lock stock, hold the amount, freeze the prices.
+
+Three round trips on the way that succeeds: read what the order depends on; write order, stock,
+message and hold, the hottest lock last; commit. What was read is not locked: the stock and the
+wallet are guarded by the statements that take from them, and a price or shelf state that moves
+in the same instant counts as moved after the order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from accounts.errors import PartnerSuspended
+from accounts.models import Partner
+from accounts.services import wallet
+from catalog.errors import BelowMinimum, SkuNotAvailable, WrongStep
+from catalog.selectors.availability import (
+    LineFacts,
+    delivery_refusal,
+    read_line_facts,
+    send_line_facts,
+)
+from catalog.services import stock
+from openplatform.core import money
+from openplatform.core.json_text import to_json
+from openplatform.core.errors import DomainError, FieldInvalid, refuse_if
+from openplatform.core.identifiers import dated_no
+from openplatform.core.locking import transactional
+from openplatform.core.statements import Sent, send, together
+from openplatform.idempotency.services.replay import Answer, ReplayKey, claim, record
+from openplatform.messaging.services.publishing import publish_all
+from openplatform.regions.errors import RegionUnknown
+from openplatform.regions.models import Region
+from orders.documents import order_document
+from orders.errors import MerchantOrderNoConflict, PriceChanged
+from orders.freight import FREE, FreightTariff
+from orders.messages import order_draft
+from orders.selectors.trees import read_trees, send_trees
+from orders.splitting import Demand, split
+from orders.states import OrderStatus, SuborderStatus
+
+MAX_TOTAL = Decimal(10) ** (money.MAX_DIGITS - 2)
+
+CONTEXT = """
+    SELECT partner.status, partner.code,
+        clock_timestamp() + make_interval(mins => partner.order_expiry_minutes) AS expires_at,
+        region.level, region.has_children, region.path_name,
+        known.order_no AS known_order_no, known.fingerprint AS known_fingerprint,
+        tariff.first_weight_grams, tariff.first_amount, tariff.step_weight_grams,
+        tariff.step_amount
+    FROM accounts_partner partner
+    LEFT JOIN regions_region region ON region.code = %(region)s AND NOT region.is_retired
+    LEFT JOIN orders_order known
+        ON known.partner_id = partner.id AND known.merchant_order_no = %(merchant_order_no)s
+    LEFT JOIN orders_freighttemplate tariff ON tariff.is_active
+    WHERE partner.id = %(partner_id)s
+"""
+# A row comes back unless the merchant's number was taken in the meantime.
+INSERT = """
+    WITH placed AS (
+        INSERT INTO orders_order
+            (order_no, partner_id, merchant_order_no, fingerprint, status, version, goods_amount,
+             freight_amount, total_amount, refunded_amount, remark, purchase_order_no, metadata,
+             consignee_name, consignee_phone, consignee_region_id, consignee_region_name,
+             consignee_address, expires_at, created_at, updated_at, close_reason)
+        VALUES
+            (%(order_no)s, %(partner_id)s, %(merchant_order_no)s, %(fingerprint)s, %(status)s,
+             1, %(goods_amount)s, %(freight_amount)s, %(total_amount)s, 0, %(remark)s,
+             %(purchase_order_no)s, %(metadata)s::jsonb, %(consignee_name)s, %(consignee_phone)s,
+             %(consignee_region_id)s, %(consignee_region_name)s, %(consignee_address)s,
+             %(expires_at)s, %(created_at)s, %(created_at)s, '')
+        ON CONFLICT (partner_id, merchant_order_no) DO NOTHING
+        RETURNING id
+    ), parts AS (
+        INSERT INTO orders_suborder
+            (order_id, order_no, warehouse_id, status, goods_amount, freight_amount, total_amount,
+             refunded_amount)
+        SELECT placed.id, part.order_no, part.warehouse_id, part.status, part.goods_amount,
+            part.freight_amount, part.total_amount, 0
+        FROM placed, json_to_recordset(%(parts)s::json) AS part (
+            order_no text, warehouse_id bigint, status text, goods_amount numeric,
+            freight_amount numeric, total_amount numeric
+        )
+        RETURNING id, order_id, order_no
+    ), lines AS (
+        INSERT INTO orders_orderline
+            (order_id, suborder_id, line_no, sku_id, sku_code, name, quantity, shipped_quantity,
+             refunded_quantity, purchase_price, market_price, sale_price, tax_rate, weight_grams,
+             amount, refunded_amount)
+        SELECT parts.order_id, parts.id, line.line_no, line.sku_id, line.sku, line.name,
+            line.quantity, 0, 0, line.purchase_price, line.market_price, line.sale_price,
+            line.tax_rate, line.weight_grams, line.amount, 0
+        FROM parts JOIN json_to_recordset(%(lines)s::json) AS line (
+            suborder text, line_no int, sku_id bigint, sku text, name text, quantity int,
+            purchase_price numeric, market_price numeric, sale_price numeric, tax_rate numeric,
+            weight_grams int, amount numeric
+        ) ON line.suborder = parts.order_no
+    ), told AS (
+        INSERT INTO orders_orderevent
+            (order_id, subject_no, from_status, to_status, actor, reason, created_at)
+        SELECT id, %(order_no)s, '', %(status)s, %(actor)s, '', %(created_at)s FROM placed
+    )
+    SELECT id FROM placed
+"""
+LOCK_STOCK = """
+    SELECT stock.id FROM catalog_stock stock JOIN catalog_sku sku ON sku.id = stock.sku_id
+    WHERE sku.code = ANY(%s::text[])
+    ORDER BY stock.id FOR NO KEY UPDATE OF stock
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedItem:
+    """A line asked for. ``expected_price`` is the purchase price that the merchant counts on."""
+
+    sku: str
+    quantity: int
+    expected_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consignee:
+    """Who gets the goods, and where."""
+
+    name: str
+    phone: str
+    region: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What a merchant asks for; each SKU stands in one item only."""
+
+    merchant_order_no: str
+    items: Sequence[RequestedItem]
+    consignee: Consignee
+    remark: str = ""
+    purchase_order_no: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def fingerprint(self) -> bytes:
+        """What makes a request "the same": SKUs, quantities and consignee."""
+        who = self.consignee
+        return hashlib.sha256(
+            orjson.dumps(
+                [
+                    sorted((item.sku, item.quantity) for item in self.items),
+                    [who.name, who.phone, who.region, who.address],
+                ]
+            )
+        ).digest()
+
+
+class _PlacedMeanwhile(Exception):  # noqa: N818 - a signal between our own functions
+    """Another request with the same number committed after we had looked."""
+
+
+class _StockTaken(Exception):  # noqa: N818 - a signal between our own functions
+    """Stock that the plan counted on went to another order."""
+
+
+def place_order(
+    *, partner_id: int, request: OrderRequest, now: datetime, replay: ReplayKey | None = None
+) -> Answer:
+    """The order as placed (201), or as it is now when it was placed before (200, a replay).
+
+    :raises MerchantOrderNoConflict: when the number stands for another order.
+    :raises PartnerSuspended: when the partner may not place orders.
+    :raises Refusal: with all faults of the first stage that fails: 422 for what cannot be ordered,
+        409 for shelf, price and stock.
+    :raises BalanceInsufficient: when the hold is not covered.
+    """
+    try:
+        return _place(partner_id=partner_id, request=request, now=now, replay=replay)
+    except _PlacedMeanwhile:
+        return _place(partner_id=partner_id, request=request, now=now, replay=replay)
+    except _StockTaken:
+        # Plan again on rows that nobody else can move: this time the answer is final.
+        return _place(
+            partner_id=partner_id, request=request, now=now, replay=replay, locks_first=True
+        )
+
+
+@transactional
+def _place(
+    *,
+    partner_id: int,
+    request: OrderRequest,
+    now: datetime,
+    replay: ReplayKey | None,
+    locks_first: bool = False,
+) -> Answer:
+    """
+    1. Claim the Idempotency-Key; an answer kept under it ends here.
+    2. Read facts and context. An order known by this number ends here.
+    3. Check in stages; plan the split; freeze prices and freight.
+    4. Write order, stock, messages, answer and, last, the hold on the wallet.
+    """
+    if (kept := claim(replay)) is not None:
+        return kept
+    codes = [item.sku for item in request.items]
+    if locks_first:
+        send(LOCK_STOCK, [codes]).rows()
+    with together():
+        facts_sent = send_line_facts(
+            partner_id=partner_id, codes=codes, region=request.consignee.region
+        )
+        context_sent = send(
+            CONTEXT,
+            {
+                "partner_id": partner_id,
+                "region": request.consignee.region,
+                "merchant_order_no": request.merchant_order_no,
+            },
+        )
+    facts = read_line_facts(facts_sent)
+    context = context_sent.named_rows()[0]
+    if context["known_order_no"] is not None:
+        return _replayed(request, context, replay)
+    if context["status"] != Partner.Status.ACTIVE:
+        raise PartnerSuspended
+    _check(request, facts, context)
+    plan = _plan(request, facts, context, partner_id=partner_id, now=now)
+    answer = Answer(201, to_json(plan.document))
+    with together():
+        inserted = send(INSERT, plan.parameters())
+        reserved = stock.send_reservation(
+            stock_ids=plan.stock_ids, quantities=plan.quantities, document_no=plan.order_no
+        )
+        publish_all(
+            [
+                order_draft(
+                    type=type,
+                    partner_id=partner_id,
+                    document=plan.document,
+                    changed=changed,
+                )
+                for type, changed in plan.messages()
+            ]
+        )
+        record(replay, answer)
+        held = wallet.send_hold(
+            partner_id=partner_id, order_no=plan.order_no, amount=plan.order["total_amount"]
+        )
+    _require_written(plan, inserted, reserved, held)
+    return answer
+
+
+def _require_written(plan: _Plan, inserted: Sent, reserved: Sent, held: Sent) -> None:
+    if inserted.row() is None:
+        raise _PlacedMeanwhile
+    if len(reserved.rows()) < len(set(plan.stock_ids)):
+        raise _StockTaken
+    if held.row() is None:
+        raise wallet.insufficient_balance(
+            partner_id=plan.order["partner_id"], amount=plan.order["total_amount"]
+        )
+
+
+def _replayed(
+    request: OrderRequest, context: dict[str, Any], replay: ReplayKey | None
+) -> Answer:
+    order_no = context["known_order_no"]
+    if bytes(context["known_fingerprint"]) != request.fingerprint():
+        raise MerchantOrderNoConflict(pointer="/merchant_order_no", order_no=order_no)
+    [tree] = read_trees(send_trees([order_no]))
+    answer = Answer(200, to_json(tree.document()), is_replay=True)
+    record(replay, answer)
+    return answer
+
+
+def _check(
+    request: OrderRequest, facts: Mapping[str, LineFacts], context: dict[str, Any]
+) -> None:
+    """:raises Refusal: with every fault of the first stage that has one."""
+    faults: list[DomainError] = []
+    if context["level"] is None:
+        faults.append(RegionUnknown(pointer="/consignee/region"))
+    elif context["level"] < Region.Level.DISTRICT and context["has_children"]:
+        faults.append(FieldInvalid(pointer="/consignee/region", reason="name_a_district"))
+    for index, item in enumerate(request.items):
+        faults.extend(_line_faults(item, facts.get(item.sku), f"/items/{index}"))
+    if faults:
+        stage = min(_STAGES.index(fault.status) for fault in faults)
+        refuse_if([fault for fault in faults if fault.status == _STAGES[stage]])
+
+
+_STAGES = (422, 409)
+
+
+def _line_faults(
+    item: RequestedItem, facts: LineFacts | None, pointer: str
+) -> list[DomainError]:
+    if facts is None:
+        return [SkuNotAvailable(pointer=f"{pointer}/sku", sku=item.sku)]
+    faults: list[DomainError] = []
+    if item.quantity < facts.min_quantity:
+        faults.append(BelowMinimum(pointer=f"{pointer}/quantity", minimum=facts.min_quantity))
+    if item.quantity % facts.quantity_step:
+        faults.append(WrongStep(pointer=f"{pointer}/quantity", step=facts.quantity_step))
+    if item.expected_price is not None and item.expected_price != facts.purchase_price:
+        faults.append(
+            PriceChanged(
+                pointer=f"{pointer}/expected_price",
+                sku=item.sku,
+                current_price=money.to_text(facts.purchase_price),
+            )
+        )
+    refusal = delivery_refusal(facts, item.quantity, pointer=pointer)
+    if refusal is not None:
+        refusal.facts["sku"] = item.sku
+        faults.append(refusal)
+    return faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """An order ready to be written: rows as the tables take them, and the document they make."""
+
+    order: dict[str, Any]
+    parts: list[dict[str, Any]]
+    lines: list[dict[str, Any]]
+    stock_ids: list[int]
+    quantities: list[int]
+    document: dict[str, Any]
+
+    @property
+    def order_no(self) -> str:
+        return str(self.order["order_no"])
+
+    def parameters(self) -> dict[str, Any]:
+        return {
+            **self.order,
+            "metadata": to_json(self.order["metadata"]).decode(),
+            "parts": to_json(self.parts).decode(),
+            "lines": to_json(self.lines).decode(),
+        }
+
+    def messages(self) -> list[tuple[str, list[str]]]:
+        messages = [("order.created", [self.order_no])]
+        if len(self.parts) > 1:
+            messages.append(("order.split", [part["order_no"] for part in self.parts]))
+        return messages
+
+
+def _plan(
+    request: OrderRequest,
+    facts: Mapping[str, LineFacts],
+    context: dict[str, Any],
+    *,
+    partner_id: int,
+    now: datetime,
+) -> _Plan:
+    order_no = dated_no("", now)
+    tariff = FREE
+    if context["first_amount"] is not None:
+        tariff = FreightTariff(
+            context["first_weight_grams"],
+            context["first_amount"],
+            context["step_weight_grams"],
+            context["step_amount"],
+        )
+    demands = [Demand(facts[item.sku], item.quantity) for item in request.items]
+    parts: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    stock_ids: list[int] = []
+    quantities: list[int] = []
+    for parcel in split(demands):
+        suborder_no = f"{order_no}-{len(parts) + 1}"
+        goods, weight = money.ZERO, 0
+        for piece in parcel:
+            line = _line_row(piece.demand.facts, piece.quantity, suborder_no, len(lines) + 1)
+            goods += line["amount"]
+            weight += line["weight_grams"] * piece.quantity
+            lines.append(line)
+            stock_ids.append(piece.lot.stock_id)
+            quantities.append(piece.quantity)
+        parts.append(
+            {
+                **_amounts(goods, tariff.amount_for(weight)),
+                "order_no": suborder_no,
+                "warehouse_id": parcel[0].lot.warehouse_id,
+                "split_from": None,
+                "status": SuborderStatus.PENDING_PAYMENT.value,
+                "shipped_at": None,
+                "delivered_at": None,
+                "completed_at": None,
+            }
+        )
+    amounts = _amounts(
+        sum((part["goods_amount"] for part in parts), money.ZERO),
+        sum((part["freight_amount"] for part in parts), money.ZERO),
+    )
+    if amounts["total_amount"] >= MAX_TOTAL:  # more than any balance can hold
+        raise wallet.insufficient_balance(partner_id=partner_id, amount=amounts["total_amount"])
+    order = {
+        **amounts,
+        "order_no": order_no,
+        "partner_id": partner_id,
+        "merchant_order_no": request.merchant_order_no,
+        "fingerprint": request.fingerprint(),
+        "status": OrderStatus.PENDING_PAYMENT.value,
+        "version": 1,
+        "remark": request.remark,
+        "purchase_order_no": request.purchase_order_no,
+        "metadata": dict(request.metadata),
+        "consignee_name": request.consignee.name,
+        "consignee_phone": request.consignee.phone,
+        "consignee_region_id": request.consignee.region,
+        "consignee_region_name": context["path_name"],
+        "consignee_address": request.consignee.address,
+        "expires_at": context["expires_at"],
+        "created_at": now,
+        "updated_at": now,
+        "paid_at": None,
+        "cancelled_at": None,
+        "closed_at": None,
+        "close_reason": "",
+        "actor": context["code"],
+    }
+    return _Plan(
+        order, parts, lines, stock_ids, quantities, order_document(order, parts, lines, ())
+    )
+
+
+def _line_row(facts: LineFacts, quantity: int, suborder_no: str, line_no: int) -> dict[str, Any]:
+    return {
+        "suborder": suborder_no,
+        "line_no": line_no,
+        "origin_line_no": None,
+        "sku_id": facts.sku_id,
+        "sku": facts.code,
+        "name": facts.name,
+        "quantity": quantity,
+        "shipped_quantity": 0,
+        "refunded_quantity": 0,
+        "purchase_price": facts.purchase_price,
+        "market_price": facts.market_price,
+        "sale_price": facts.sale_price,
+        "tax_rate": str(facts.tax_rate),
+        "weight_grams": facts.weight_grams,
+        "amount": facts.purchase_price * quantity,
+        "refunded_amount": money.ZERO,
+    }
+
+
+def _amounts(goods: Decimal, freight: Decimal) -> dict[str, Decimal]:
+    return {
+        "goods_amount": goods,
+        "freight_amount": freight,
+        "total_amount": goods + freight,
+        "refunded_amount": money.ZERO,
+    }

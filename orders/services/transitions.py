@@ -1,0 +1,83 @@
+"""The one place where the status of an order changes before and at payment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from openplatform.core.locking import require_transaction
+from openplatform.core.statements import Sent, send
+from orders.states import OrderStatus, SuborderStatus
+
+# Compare-and-set: the row moves only from the state that the caller counts on, so of two at once
+# one moves it and the other sees no row. A deadline is compared by the database's clock.
+MOVE = """
+    WITH moved AS (
+        UPDATE orders_order
+        SET status = %(to)s, version = version + 1, updated_at = %(now)s,
+            paid_at = CASE WHEN %(to)s = 'paid' THEN %(now)s ELSE paid_at END,
+            cancelled_at = CASE WHEN %(to)s = 'cancelled' THEN %(now)s ELSE cancelled_at END
+        WHERE order_no = %(order_no)s AND status = %(from)s
+            AND (%(partner_id)s::bigint IS NULL OR partner_id = %(partner_id)s)
+            AND {deadline}
+        RETURNING id, order_no
+    ), parts AS (
+        UPDATE orders_suborder part SET status = %(part_to)s
+        FROM moved
+        WHERE part.order_id = moved.id AND part.status = %(part_from)s
+        RETURNING part.order_id, part.order_no
+    ), told AS (
+        INSERT INTO orders_orderevent
+            (order_id, subject_no, from_status, to_status, actor, reason, created_at)
+        SELECT id, order_no, %(from)s, %(to)s, %(actor)s, %(reason)s, %(now)s FROM moved
+        UNION ALL
+        SELECT order_id, order_no, %(part_from)s, %(part_to)s, %(actor)s, %(reason)s, %(now)s
+        FROM parts
+    )
+    SELECT id FROM moved
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Where an order that is not paid yet may go, with all its parts."""
+
+    to: OrderStatus
+    part_to: SuborderStatus
+    deadline: str
+
+
+CONFIRM = Transition(
+    OrderStatus.PAID, SuborderStatus.AWAITING_SHIPMENT, "expires_at > clock_timestamp()"
+)
+CANCEL = Transition(OrderStatus.CANCELLED, SuborderStatus.CANCELLED, "true")
+EXPIRE = Transition(
+    OrderStatus.EXPIRED, SuborderStatus.CANCELLED, "expires_at <= clock_timestamp()"
+)
+
+
+def send_transition(
+    transition: Transition,
+    *,
+    order_no: str,
+    partner_id: int | None,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> Sent:
+    """Step: move a pending order and its parts. No row comes back when it did not move."""
+    require_transaction()
+    return send(
+        MOVE.format(deadline=transition.deadline),
+        {
+            "order_no": order_no,
+            "partner_id": partner_id,
+            "from": OrderStatus.PENDING_PAYMENT.value,
+            "to": transition.to.value,
+            "part_from": SuborderStatus.PENDING_PAYMENT.value,
+            "part_to": transition.part_to.value,
+            "actor": actor,
+            "reason": reason,
+            "now": now,
+        },
+    )

@@ -1,0 +1,311 @@
+"""The fixed cast: a merchant, a stranger (another merchant), and a small world of goods."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+import pytest
+from django.test import Client
+from django.urls import Resolver404, resolve
+
+from accounts.models import Partner
+from accounts.services.keys import create_key
+from accounts.services.partners import add_partner
+from catalog.models import (
+    Category,
+    Pool,
+    PoolAssignment,
+    PoolMembership,
+    Product,
+    Sku,
+    Stock,
+    Warehouse,
+)
+from openplatform.core import clock
+from openplatform.core.scopes import Scope
+from openplatform.regions.models import Region
+from orders.models import Carrier, FreightTemplate
+
+PREFIX = "/api/v1"
+
+
+@functools.cache
+def openapi_document() -> dict[str, Any]:
+    """The document as generated from the code."""
+    from drf_spectacular.generators import SchemaGenerator
+
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return json.loads(json.dumps(document, default=str))  # type: ignore[no-any-return]
+
+
+class Api:
+    """A client of the partner API that holds every answer against the OpenAPI document."""
+
+    def __init__(self, key: str | None = None) -> None:
+        self.client = Client(raise_request_exception=False)
+        self.headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **parameters: Any) -> Any:
+        """GET a path under /api/v1."""
+        return self.request("GET", path, headers=headers, query=parameters)
+
+    def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        """POST a JSON body."""
+        return self.request("POST", path, body=body, headers=headers)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        query: dict[str, Any] | None = None,
+    ) -> Any:
+        """Any method; the answer is Django's test response."""
+        response = self.client.generic(
+            method,
+            f"{PREFIX}{path}",
+            b"" if body is None else json.dumps(body).encode(),
+            content_type="application/json",
+            query_params=query,
+            headers={**self.headers, **(headers or {})},
+        )
+        check_against_document(method, f"{PREFIX}{path}", response)
+        return response
+
+
+def check_against_document(method: str, path: str, response: Any) -> None:
+    """Fail when an answer is not what the OpenAPI document says."""
+    document = openapi_document()
+    media_type = response.headers.get("Content-Type", "").partition(";")[0]
+    if response.status_code >= 400:
+        assert media_type == "application/problem+json", (media_type, response.content[:500])
+        schema = document["components"]["schemas"]["Problem"]
+        validate(response.json(), schema)
+        return
+    try:
+        route = "/" + resolve(path.partition("?")[0]).route
+    except Resolver404:
+        return
+    template = "/".join(
+        "{" + part.rpartition(":")[2].rstrip(">") + "}" if part.startswith("<") else part
+        for part in route.split("/")
+    )
+    responses = document["paths"][template][method.lower()]["responses"]
+    assert str(response.status_code) in responses, f"{response.status_code} is not documented"
+    content = responses[str(response.status_code)].get("content", {})
+    if media_type == "application/json":
+        validate(response.json(), content[media_type]["schema"])
+
+
+def validate(value: Any, schema: dict[str, Any]) -> None:
+    """Check a value against a schema of the document, allowing nothing it does not name."""
+    components = {
+        "schemas": {
+            name: _closed(component)
+            for name, component in openapi_document()["components"]["schemas"].items()
+        }
+    }
+    jsonschema.Draft202012Validator({**schema, "components": components}).validate(value)
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type") == "object" and "properties" in schema:
+        return {"additionalProperties": False, **schema}
+    return schema
+
+
+@dataclass
+class Merchant:
+    """A partner with a key."""
+
+    partner: Partner
+    key: str
+    api: Api = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.api = Api(self.key)
+
+    def api_with(self, *scopes: str) -> Api:
+        """The API through another key of this merchant, with these scopes only."""
+        _key, text = create_key(partner_code=self.partner.code, scopes=scopes)
+        return Api(text)
+
+
+def make_merchant(
+    code: str, *, balance: str = "10000.00", credit_limit: str = "0.00"
+) -> Merchant:
+    """A merchant with money and a key of every scope."""
+    from openplatform.core.locking import transactional
+
+    @transactional
+    def make() -> Partner:
+        return add_partner(
+            code=code,
+            name=f"Merchant {code}",
+            opening_balance=Decimal(balance),
+            credit_limit=Decimal(credit_limit),
+            actor="test",
+            now=clock.now(),
+        )
+
+    partner = make()
+    _key, text = create_key(partner_code=code, scopes=Scope.values)
+    return Merchant(partner, text)
+
+
+@pytest.fixture
+def merchant(db: None) -> Merchant:
+    """The one whose orders and money a test is about."""
+    return make_merchant("acme")
+
+
+@pytest.fixture
+def stranger(db: None) -> Merchant:
+    """Another merchant, who must see nothing of it."""
+    return make_merchant("stranger")
+
+
+REGIONS = [
+    ("110000", None, 1, "北京市"),
+    ("110100", "110000", 2, "北京市"),
+    ("110101", "110100", 3, "东城区"),
+    ("110101001", "110101", 4, "东华门街道"),
+    ("310000", None, 1, "上海市"),
+    ("310100", "310000", 2, "上海市"),
+    ("310115", "310100", 3, "浦东新区"),
+    ("440000", None, 1, "广东省"),
+    ("440100", "440000", 2, "广州市"),
+    ("440106", "440100", 3, "天河区"),
+    ("441900", "440000", 2, "东莞市"),
+    ("441900003", "441900", 4, "东城街道"),
+    ("650000", None, 1, "新疆维吾尔自治区"),
+    ("650100", "650000", 2, "乌鲁木齐市"),
+    ("650102", "650100", 3, "天山区"),
+]
+BEIJING, SHANGHAI, GUANGZHOU, URUMQI = "110101", "310115", "440106", "650102"
+
+
+def make_regions() -> None:
+    """A corner of the address library."""
+    made: dict[str, Region] = {}
+    for code, parent_code, level, name in REGIONS:
+        parent = made.get(parent_code or "")
+        made[code] = Region(
+            code=code,
+            parent=parent,
+            level=level,
+            name=name,
+            path=[*(parent.path if parent else []), code],
+            path_name=f"{parent.path_name} {name}" if parent else name,
+            has_children=any(row[1] == code for row in REGIONS),
+        )
+    Region.objects.bulk_create(made.values())
+
+
+class World:
+    """Goods in two warehouses: ``north`` serves 北京 and 上海, ``south`` serves 北京 and 广东."""
+
+    def __init__(self) -> None:
+        make_regions()
+        self.category = Category.objects.create(code="home", name="家居", level=1, path=[])
+        Category.objects.filter(pk=self.category.pk).update(path=[self.category.pk])
+        self.category.refresh_from_db()
+        self.north = self.make_warehouse("north", "310115", ["110000", "310000"], priority=10)
+        self.south = self.make_warehouse("south", "440106", ["110000", "440000"], priority=5)
+        self.pool = Pool.objects.create(code="pool", name="Pool")
+        self.carrier = Carrier.objects.create(code="sf", name="顺丰速运")
+        FreightTemplate.objects.create(
+            name="standard",
+            first_weight_grams=1000,
+            first_amount=Decimal("8.00"),
+            step_weight_grams=500,
+            step_amount=Decimal("2.00"),
+        )
+
+    def make_warehouse(
+        self, code: str, region: str, serves: Iterable[str], *, priority: int = 0
+    ) -> Warehouse:
+        """A warehouse that serves some regions."""
+        warehouse = Warehouse.objects.create(
+            code=code, name=code, region_id=region, priority=priority
+        )
+        warehouse.serves.set(serves)
+        return warehouse
+
+    def make_sku(
+        self,
+        code: str,
+        *,
+        price: str = "10.00",
+        north: int | None = None,
+        south: int | None = None,
+        in_pool: bool = True,
+        **fields: Any,
+    ) -> Sku:
+        """A SKU with so many units in each warehouse, visible to whoever sees the pool."""
+        product, _ = Product.objects.get_or_create(
+            code=f"P-{code}", defaults={"name": f"商品 {code}", "category": self.category}
+        )
+        sku = Sku.objects.create(
+            **{
+                "code": code,
+                "product": product,
+                "name": f"商品 {code}",
+                "market_price": Decimal(price) * 2,
+                "sale_price": Decimal(price),
+                "weight_grams": 500,
+                **fields,
+            }
+        )
+        for warehouse, on_hand in ((self.north, north), (self.south, south)):
+            if on_hand is not None:
+                Stock.objects.create(warehouse=warehouse, sku=sku, on_hand=on_hand)
+        if in_pool:
+            PoolMembership.objects.create(pool=self.pool, sku=sku)
+        return sku
+
+    def open_pool_to(self, *merchants: Merchant) -> None:
+        """Let merchants see the pool."""
+        for merchant in merchants:
+            PoolAssignment.objects.create(pool=self.pool, partner=merchant.partner)
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """Two warehouses, an empty pool."""
+    return World()
+
+
+@pytest.fixture
+def shop(world: World, merchant: Merchant) -> World:
+    """The world, with its pool open to the merchant."""
+    world.open_pool_to(merchant)
+    return world
+
+
+CONSIGNEE = {
+    "name": "张三",
+    "phone": "13800138000",
+    "region": BEIJING,
+    "address": "东长安街 1 号",
+}
+
+
+def order_body(
+    merchant_order_no: str = "M-1", items: Iterable[tuple[str, int]] = (("A", 1),), **fields: Any
+) -> dict[str, Any]:
+    """The body of POST /orders."""
+    return {
+        "merchant_order_no": merchant_order_no,
+        "items": [{"sku": sku, "quantity": quantity} for sku, quantity in items],
+        "consignee": CONSIGNEE,
+        **fields,
+    }

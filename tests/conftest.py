@@ -1,0 +1,42 @@
+"""The database of the tests, and the cast that most of them play with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import pytest
+
+from openplatform.core import embedded_postgres
+from openplatform.core.environment import read_path, read_text
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "openplatform.settings")
+os.environ.setdefault("LOG_LEVEL", "CRITICAL")
+if not read_text("DATABASE_URL"):
+    is_proof = "prove" in sys.argv  # `pytest -m prove` runs on a durable server, like production
+    server = read_path("DATA_DIR", Path(__file__).parent.parent / ".data") / (
+        "prove-postgres" if is_proof else "test-postgres"
+    )
+    embedded_postgres.ensure_running(server, durable=is_proof)
+    os.environ["DATABASE_URL"] = embedded_postgres.url(server)
+
+django.setup()
+
+from django.conf import settings  # noqa: E402 - it needs the environment above
+
+settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
+
+from tests.cast import merchant, shop, stranger, world  # noqa: E402, F401 - they need Django
+
+
+@pytest.fixture(autouse=True)
+def _forget_keys() -> Iterator[None]:
+    """Keys of an earlier test must not open this one's database."""
+    from accounts.api.authentication import KEYS
+
+    KEYS.clear()
+    yield
+    KEYS.clear()
