@@ -76,8 +76,6 @@ DATABASES = {
         },
     }
 }
-# Work that is not a request (imports, migrations, the worker) may take its time.
-PATIENT_DATABASE_OPTIONS = "-c lock_timeout=30s"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Applications

@@ -7,7 +7,10 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
+        from openplatform.core.background import register_loop
         from openplatform.messaging import types
         from orders.messages import MESSAGE_TYPES
+        from orders.services.cancellation import expire_due_orders
 
         types.register(*MESSAGE_TYPES)
+        register_loop("expire orders", expire_due_orders, pause=1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -33,11 +34,17 @@ from openplatform.regions.models import Region
 from orders.models import Carrier, FreightTemplate
 
 PREFIX = "/api/v1"
+_GENERATING = threading.Lock()
+
+
+def openapi_document() -> dict[str, Any]:
+    """The document as generated from the code; the generator is not made for threads."""
+    with _GENERATING:
+        return _generate()
 
 
 @functools.cache
-def openapi_document() -> dict[str, Any]:
-    """The document as generated from the code."""
+def _generate() -> dict[str, Any]:
     from drf_spectacular.generators import SchemaGenerator
 
     document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]

@@ -70,4 +70,6 @@ def configure(level: str) -> None:
     root.setLevel(level)
     # Its lines repeat ours without the request id, and quote paths that may hold a key.
     logging.getLogger("django.request").setLevel(logging.CRITICAL)
+    # It warns of every statement that an error before it in the pipeline took along.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     logging.getLogger("django_q").setLevel(max(logging.WARNING, logging.getLevelName(level)))

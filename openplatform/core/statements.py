@@ -51,5 +51,5 @@ def together() -> Iterator[None]:
     surfaces when rows are read, and aborts those behind it.
     """
     connection.ensure_connection()
-    with connection.connection.pipeline():
+    with connection.wrap_database_errors, connection.connection.pipeline():
         yield

@@ -54,10 +54,10 @@ def cancel_order(
     return answer
 
 
-def expire_due_orders(*, now: datetime) -> int:
+def expire_due_orders() -> int:
     """End a batch of orders whose deadline has passed; how many. Any process may, at any time."""
     due = [row[0] for row in send(DUE, [EXPIRY_BATCH]).rows()]
-    return sum(expire_order(order_no=order_no, now=now) for order_no in due)
+    return sum(expire_order(order_no=order_no, now=clock.now()) for order_no in due)
 
 
 @transactional

@@ -14,24 +14,24 @@ from orders.states import OrderStatus, SuborderStatus
 MOVE = """
     WITH moved AS (
         UPDATE orders_order
-        SET status = %(to)s, version = version + 1, updated_at = %(now)s,
-            paid_at = CASE WHEN %(to)s = 'paid' THEN %(now)s ELSE paid_at END,
-            cancelled_at = CASE WHEN %(to)s = 'cancelled' THEN %(now)s ELSE cancelled_at END
-        WHERE order_no = %(order_no)s AND status = %(from)s
+        SET status = %(to)s::text, version = version + 1, updated_at = %(now)s::timestamptz,
+            paid_at = CASE WHEN %(to)s::text = 'paid' THEN %(now)s::timestamptz ELSE paid_at END,
+            cancelled_at = CASE WHEN %(to)s::text = 'cancelled' THEN %(now)s::timestamptz ELSE cancelled_at END
+        WHERE order_no = %(order_no)s AND status = %(from)s::text
             AND (%(partner_id)s::bigint IS NULL OR partner_id = %(partner_id)s)
             AND {deadline}
         RETURNING id, order_no
     ), parts AS (
-        UPDATE orders_suborder part SET status = %(part_to)s
+        UPDATE orders_suborder part SET status = %(part_to)s::text
         FROM moved
-        WHERE part.order_id = moved.id AND part.status = %(part_from)s
+        WHERE part.order_id = moved.id AND part.status = %(part_from)s::text
         RETURNING part.order_id, part.order_no
     ), told AS (
         INSERT INTO orders_orderevent
             (order_id, subject_no, from_status, to_status, actor, reason, created_at)
-        SELECT id, order_no, %(from)s, %(to)s, %(actor)s, %(reason)s, %(now)s FROM moved
+        SELECT id, order_no, %(from)s::text, %(to)s::text, %(actor)s::text, %(reason)s::text, %(now)s::timestamptz FROM moved
         UNION ALL
-        SELECT order_id, order_no, %(part_from)s, %(part_to)s, %(actor)s, %(reason)s, %(now)s
+        SELECT order_id, order_no, %(part_from)s::text, %(part_to)s::text, %(actor)s::text, %(reason)s::text, %(now)s::timestamptz
         FROM parts
     )
     SELECT id FROM moved

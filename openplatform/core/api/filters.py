@@ -17,6 +17,7 @@ from openplatform.core.errors import (
     FieldInvalid,
     FieldRequired,
     FilterNotAllowed,
+    StringInvalid,
     TooManyItems,
     refuse_if,
 )
@@ -60,6 +61,22 @@ def filter_queryset(
     :raises Refusal: ``filter_not_allowed`` for unknown parameters, then ``field_invalid`` for
         values that a filter cannot read.
     """
+    rows: QuerySet[M] = _bind(filterset, request, queryset).qs
+    return rows
+
+
+def read_filters(filterset: type[django_filters.FilterSet], request: Request) -> dict[str, Any]:
+    """What the query parameters ask for, by name; for lists that are read by a statement.
+
+    :raises Refusal: as :func:`filter_queryset` does.
+    """
+    asked: dict[str, Any] = _bind(filterset, request, None).form.cleaned_data
+    return asked
+
+
+def _bind(
+    filterset: type[django_filters.FilterSet], request: Request, queryset: QuerySet[Any] | None
+) -> Any:
     require_known_parameters(request, *filterset.base_filters, *PARAMETERS)
     bound = filterset(request.query_params, queryset=queryset)
     faults: list[DomainError] = [
@@ -70,16 +87,20 @@ def filter_queryset(
     if not faults and not bound.is_valid():
         faults = [FieldInvalid(pointer=f"?{name}") for name in bound.errors]
     refuse_if(faults)
-    return bound.qs  # type: ignore[no-any-return] # django-filter is untyped
+    return bound
 
 
 def read_codes(request: Request, name: str) -> list[str]:
     """The codes of ``?sku=A,B,C``, in the order asked for.
 
     :raises FieldRequired, TooManyItems: none, or more than 100.
+    :raises StringInvalid: for a NUL, which the database does not take.
     """
     require_known_parameters(request, name)
-    codes = [code for code in request.query_params.get(name, "").split(",") if code]
+    text = request.query_params.get(name, "")
+    if "\0" in text:
+        raise StringInvalid(pointer=f"?{name}")
+    codes = [code for code in text.split(",") if code]
     if not codes:
         raise FieldRequired(pointer=f"?{name}")
     if len(codes) > MAX_BATCH:

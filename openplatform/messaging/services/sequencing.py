@@ -52,6 +52,12 @@ class _Letter:
     data: str  # JSON
 
 
+def sequence_if_any() -> int:
+    """Look first: most of the time there is nothing, and finding that out takes no lock."""
+    is_waiting = send("SELECT EXISTS (SELECT FROM messaging_outbox)").row()
+    return sequence_outbox() if is_waiting == (True,) else 0
+
+
 @transactional
 def sequence_outbox() -> int:
     """Number a batch of what the outbox holds; how many messages that made.

@@ -1,0 +1,84 @@
+"""Pages with one form that calls one service.
+
+Django wraps its own change views in a transaction; these pages stand outside of one, as services
+must. A refusal of the domain is shown at its field, or above the form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from openplatform.core.errors import DomainError, type_of_text
+
+Values = Mapping[str, Any]
+TEMPLATE = "backoffice/form_page.html"
+
+
+def faults_of(error: DomainError) -> Sequence[DomainError]:
+    """All faults of a refusal; itself when it is a single one."""
+    return error.faults or [error]
+
+
+def answer_form_page(
+    model_admin: Any,
+    request: HttpRequest,
+    *,
+    form_class: Callable[..., forms.Form],
+    title: type_of_text,
+    submit: type_of_text,
+    call: Callable[[Values], HttpResponse | type_of_text],
+    back_to: str,
+    initial: Values | None = None,
+    subject: models.Model | None = None,
+    intro: type_of_text = "",
+    is_danger: bool = False,
+    extra_context: Values | None = None,
+) -> HttpResponse:
+    """The page, or what became of it: on success a message and the way back.
+
+    :param call: runs the service on the cleaned values; answers the message of success, or a
+        response of its own.
+    :param back_to: the URL to return to.
+    """
+    form = form_class(request.POST) if request.method == "POST" else form_class(initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            answer = call(form.cleaned_data)
+        except DomainError as error:
+            _show_faults(form, error)
+        else:
+            if isinstance(answer, HttpResponse):
+                return answer
+            messages.success(request, str(answer))
+            return HttpResponseRedirect(back_to)
+    request.current_app = model_admin.admin_site.name
+    return TemplateResponse(
+        request,
+        TEMPLATE,
+        {
+            **model_admin.admin_site.each_context(request),
+            "opts": model_admin.model._meta,
+            "title": title,
+            "form": form,
+            "media": model_admin.media + form.media,
+            "submit": submit,
+            "back_to": back_to,
+            "subject": subject,
+            "intro": intro,
+            "is_danger": is_danger,
+            **(extra_context or {}),
+        },
+    )
+
+
+def _show_faults(form: forms.Form, error: DomainError) -> None:
+    for fault in faults_of(error):
+        field = next((part for part in fault.pointer.split("/") if part in form.fields), None)
+        form.add_error(field, str(fault.detail))

@@ -1,0 +1,142 @@
+"""Base classes: every admin of the platform is one of these two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.db import OperationalError
+from django.db.models import Model
+from django.db.models.expressions import Combinable
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
+from unfold import admin as unfold
+
+from openplatform.core import locking
+from openplatform.core.admin.form_pages import faults_of
+from openplatform.core.errors import DomainError, TemporarilyUnavailable, type_of_text
+
+# Sums over more rows than these would make the page wait.
+MAX_ROWS_FOR_TOTALS = 100_000
+
+
+class ModelAdmin(unfold.ModelAdmin):
+    """Unfold's, with refusals of the domain as messages, and only what was edited written.
+
+    ``totals`` names sums shown above the list, over all rows that the filters leave.
+    """
+
+    list_per_page = 50
+    show_full_result_count = False
+    list_filter_submit = True
+    list_fullwidth = True
+    compressed_fields = True
+    warn_unsaved_form = True
+    totals: Mapping[type_of_text, Combinable] = {}
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form; Django runs it in a transaction, which a refusal rolls back."""
+        try:
+            response: HttpResponse = super().changeform_view(
+                request, object_id, form_url, extra_context
+            )
+        except DomainError as error:
+            return self._refused(request, error)
+        except OperationalError as error:
+            if locking.sqlstate_of(error) not in locking.RETRIED:
+                raise
+            return self._refused(request, TemporarilyUnavailable())
+        return response
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, with its totals."""
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None)
+        if self.totals and context and "cl" in context:
+            context["totals"] = self._add_up(context["cl"])
+        return response
+
+    def save_model(
+        self, request: HttpRequest, obj: Model, form: ModelForm[Any], change: bool
+    ) -> None:
+        """Write the fields that were edited, so that a column which a service moved in the
+        meantime keeps its value.
+        """
+        if not change:
+            obj.save()
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        edited = [name for name in form.changed_data if name in columns]
+        edited += self.set_on_change(request, obj, edited)
+        if edited:
+            obj.save(update_fields=edited)
+
+    def set_on_change(self, request: HttpRequest, obj: Model, edited: list[str]) -> list[str]:
+        """Set what follows from an edit; answers the names of those fields."""
+        return []
+
+    def _add_up(self, changelist: Any) -> list[tuple[str, Any]]:
+        if changelist.result_count > MAX_ROWS_FOR_TOTALS:
+            return []
+        sums = changelist.queryset.order_by().aggregate(
+            **{f"sum_{index}": total for index, total in enumerate(self.totals.values())}
+        )
+        return [
+            (capfirst(str(label)), sums[f"sum_{index}"]) for index, label in enumerate(self.totals)
+        ]
+
+    def _refused(self, request: HttpRequest, error: DomainError) -> HttpResponse:
+        for fault in faults_of(error):
+            messages.error(request, str(fault.detail))
+        return HttpResponseRedirect(request.get_full_path())
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """To look at. Rows come from services; nobody adds, changes or deletes one here."""
+
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+
+class ReadOnlyInline(unfold.TabularInline):
+    """Rows of another table on a page, newest first, to look at."""
+
+    extra = 0
+    per_page = 10
+    can_delete = False
+    show_change_link = True
+    hide_title = True
+    tab = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False

@@ -1,0 +1,26 @@
+"""All URLs. Partner endpoints carry no trailing slash; ``openplatform.core.pages`` knows /api/."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from openplatform.core import health
+
+PARTNER_API = [
+    path("", include("accounts.api.urls")),
+    path("", include("catalog.api.urls")),
+    path("", include("orders.api.urls")),
+    path("", include("openplatform.regions.api.urls")),
+    path("", include("openplatform.messaging.api.urls")),
+]
+urlpatterns = [
+    path("", RedirectView.as_view(url="/docs")),
+    path("api/v1/", include(PARTNER_API)),
+    path("docs", include("openplatform.core.api.docs")),
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+]
