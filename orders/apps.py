@@ -8,9 +8,12 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from openplatform.core.background import register_loop
+        from openplatform.imports import resources
         from openplatform.messaging import types
+        from orders.imports import RESOURCES
         from orders.messages import MESSAGE_TYPES
         from orders.services.cancellation import expire_due_orders
 
         types.register(*MESSAGE_TYPES)
+        resources.register(*RESOURCES)
         register_loop("expire orders", expire_due_orders, pause=1.0)

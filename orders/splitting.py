@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from itertools import combinations
 
 from catalog.selectors.availability import LineFacts, Lot
@@ -44,13 +45,14 @@ def split(demands: Sequence[Demand]) -> list[list[Part]]:
 
 
 def _by_priority(demands: Iterable[Demand]) -> list[int]:
-    """Every warehouse that holds anything. Each line's lots are in order of priority; merged by
-    the best place that a warehouse has in any of them."""
-    best: dict[int, int] = {}
+    """Every warehouse that holds anything. Each line's lots are in order of priority, with gaps
+    where a warehouse holds none; merged so that the order of every line is kept."""
+    order: TopologicalSorter[int] = TopologicalSorter()
     for demand in demands:
-        for place, lot in enumerate(demand.facts.lots):
-            best[lot.warehouse_id] = min(place, best.get(lot.warehouse_id, place))
-    return sorted(best, key=lambda warehouse_id: best[warehouse_id])
+        lots = demand.facts.lots
+        for place, lot in enumerate(lots):
+            order.add(lot.warehouse_id, *(before.warehouse_id for before in lots[:place][-1:]))
+    return list(order.static_order())
 
 
 def _fewest(warehouses: Sequence[int], demands: Sequence[Demand]) -> Sequence[int]:

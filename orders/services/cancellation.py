@@ -6,6 +6,7 @@ from datetime import datetime
 
 from accounts.services import wallet
 from catalog.services import stock
+from openplatform.core import clock
 from openplatform.core.json_text import to_json
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send, together

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy as _
+
 from catalog.services import stock
 from openplatform.core.errors import FieldInvalid, NotFound
 from openplatform.core.identifiers import dated_no
@@ -72,12 +74,16 @@ def add_shipment(
     require_transaction()
     part = Suborder.objects.filter(order_no=suborder_no).first()
     if part is None:
-        raise NotFound(pointer="/order_no", order_no=suborder_no)
+        raise NotFound(
+            _("There is no suborder with this number"), pointer="/order_no", order_no=suborder_no
+        )
     order = Order.objects.select_for_update(no_key=True).get(pk=part.order_id)
     part.refresh_from_db()
     carrier = Carrier.objects.filter(code=carrier_code, is_active=True).first()
     if carrier is None:
-        raise NotFound(pointer="/carrier", carrier=carrier_code)
+        raise NotFound(
+            _("There is no such carrier in use"), pointer="/carrier", carrier=carrier_code
+        )
     known = Shipment.objects.filter(suborder=part, carrier=carrier, waybill_no=waybill_no).first()
     if known is not None:
         return known
@@ -115,7 +121,7 @@ def _read_parcel(
     if quantities is None:
         return {line_no: quantity for line_no, quantity in left.items() if quantity > 0}
     if not quantities or set(quantities) - set(lines) or min(quantities.values()) < 1:
-        raise FieldInvalid(pointer="/lines")
+        raise FieldInvalid(_("The suborder has no such line"), pointer="/lines")
     for line_no, quantity in quantities.items():
         if quantity > left[line_no]:
             raise QuantityExceedsOrdered(

@@ -14,7 +14,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     sequence = serializers.IntegerField(min_value=1)
     type = serializers.CharField()
     timestamp = serializers.DateTimeField()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment] # DRF keeps the name for itself
 
 
 class FeedSerializer(serializers.Serializer[Any]):

@@ -1,0 +1,411 @@
+"""Orders and shipping in the back office."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, Prefetch, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateFilter,
+    RangeNumericFilter,
+)
+
+from openplatform.core import clock
+from openplatform.core.admin.decorators import action, display
+from openplatform.core.admin.form_pages import Values, answer_form_page
+from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline
+from openplatform.core.errors import type_of_text
+from orders.forms import FreightTemplateForm, ShipForm
+from orders.models import (
+    Carrier,
+    FreightTemplate,
+    Order,
+    OrderEvent,
+    OrderLine,
+    Shipment,
+    ShipmentLine,
+    Suborder,
+)
+from orders.services.shipping import SHIPPABLE, ship_suborder
+from orders.states import OrderStatus, SuborderStatus
+
+STATUS_COLOURS = {
+    "pending_payment": "warning",
+    "awaiting_shipment": "warning",
+    "paid": "info",
+    "partly_shipped": "info",
+    "shipped": "success",
+    "delivered": "success",
+    "completed": "success",
+    "cancelled": "neutral",
+    "expired": "neutral",
+    "closed": "neutral",
+}
+STATUS_NAMES = {
+    status.value: status.label for status in (*SuborderStatus, *OrderStatus)
+}
+
+
+def _link(url_name: str, key: int, text: str) -> SafeString:
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>',
+        reverse(f"admin:{url_name}", args=(key,)),
+        text,
+    )
+
+
+class EventInline(ReadOnlyInline):
+    """What happened to an order, oldest first."""
+
+    model = OrderEvent
+    verbose_name_plural = _("history of states")
+    fields = ("created_at", "subject_no", "from_name", "to_name", "actor", "reason")
+    readonly_fields = ("from_name", "to_name")
+    per_page = 50
+    hide_title = False
+    tab = False
+    show_change_link = False
+
+    @display(description=_("from"))
+    def from_name(self, event: OrderEvent) -> type_of_text:
+        """The state it left."""
+        return STATUS_NAMES.get(event.from_status, event.from_status)
+
+    @display(description=_("to"))
+    def to_name(self, event: OrderEvent) -> type_of_text:
+        """The state it came to."""
+        return STATUS_NAMES.get(event.to_status, event.to_status)
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    """Orders, with their parts, parcels and history."""
+
+    list_display = (
+        "order_no", "partner", "merchant_order_no", "status_badge", "total_amount",
+        "consignee_name", "consignee_region_name", "created_at",
+    )  # fmt: skip
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("partner", AutocompleteSelectFilter),
+        ("created_at", RangeDateFilter),
+        ("total_amount", RangeNumericFilter),
+    )
+    list_select_related = ("partner",)
+    search_fields = ("order_no", "suborders__order_no", "merchant_order_no", "consignee_phone")
+    search_help_text = _("Order number, merchant's order number or phone of the consignee")
+    list_before_template = "backoffice/totals.html"
+    totals = {_("total"): Sum("total_amount")}
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("order_no", "status_badge"),
+                    ("partner", "merchant_order_no"),
+                    ("goods_amount", "freight_amount"),
+                    ("total_amount", "refunded_amount"),
+                    ("created_at", "expires_at"),
+                    ("paid_at", "cancelled_at"),
+                )
+            },
+        ),
+        (
+            _("Consignee"),
+            {
+                "fields": (
+                    ("consignee_name", "consignee_phone"),
+                    ("consignee_region_name", "consignee_address"),
+                )
+            },
+        ),
+        (
+            _("From the merchant"),
+            {"fields": ("remark", "purchase_order_no", "metadata"), "classes": ("collapse",)},
+        ),
+    )
+    readonly_fields = ("status_badge",)
+    inlines = (EventInline,)
+    change_form_outer_after_template = "backoffice/order_parts.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the suborders, their lines and parcels."""
+        shipped = Shipment.objects.select_related("carrier").prefetch_related("lines__line")
+        parts = (
+            Suborder.objects.filter(order_id=object_id if object_id.isdigit() else None)
+            .select_related("warehouse", "split_from")
+            .prefetch_related("lines", Prefetch("shipments", shipped))
+            .order_by("id")
+        )
+        context = {
+            "parts": parts,
+            "shippable": SHIPPABLE,
+            "colours": STATUS_COLOURS,
+            "may_ship": request.user.has_perm("orders.add_shipment"),
+            **(extra_context or {}),
+        }
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    def status_badge(self, order: Order) -> tuple[str, str]:
+        """A badge."""
+        return order.status, order.get_status_display()
+
+
+class ToShipFilter(DropdownFilter):
+    """Suborders with something left to ship."""
+
+    title = _("to ship")
+    parameter_name = "to_ship"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, type_of_text]]:
+        """One choice, beside all."""
+        return [("yes", _("Something is left to ship"))]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Suborder]
+    ) -> QuerySet[Suborder]:
+        """Paid and not wholly shipped."""
+        return queryset.filter(status__in=SHIPPABLE) if self.value() == "yes" else queryset
+
+
+class LineInline(ReadOnlyInline):
+    """The lines of a suborder."""
+
+    model = OrderLine
+    verbose_name_plural = _("order lines")
+    ordering = ("line_no",)
+    per_page = 100
+    fields = (
+        "line_no", "sku_code", "name", "quantity", "shipped_quantity", "refunded_quantity",
+        "purchase_price", "amount",
+    )  # fmt: skip
+    hide_title = False
+    tab = False
+    show_change_link = False
+
+
+class ShipmentInline(ReadOnlyInline):
+    """The parcels of a suborder."""
+
+    model = Shipment
+    verbose_name_plural = _("shipments")
+    fields = ("shipment_no", "carrier", "waybill_no", "shipped_at", "actor")
+    hide_title = False
+    tab = False
+
+
+@admin.register(Suborder)
+class SuborderAdmin(ReadOnlyAdmin):
+    """What each warehouse ships of an order."""
+
+    list_display = (
+        "order_no", "status_badge", "warehouse", "partner", "consignee", "total_amount", "paid_at",
+    )  # fmt: skip
+    list_filter = (
+        ToShipFilter,
+        ("status", ChoicesDropdownFilter),
+        ("warehouse", AutocompleteSelectFilter),
+        ("order__partner", AutocompleteSelectFilter),
+        ("order__created_at", RangeDateFilter),
+    )
+    list_select_related = ("warehouse", "order__partner")
+    search_fields = (
+        "order_no", "order__order_no", "order__merchant_order_no", "order__consignee_phone",
+    )  # fmt: skip
+    search_help_text = _("Order number, merchant's order number or phone of the consignee")
+    ordering = ("-id",)
+    fields = (
+        ("order_no", "status_badge"),
+        ("order_link", "warehouse"),
+        ("consignee", "address"),
+        ("goods_amount", "freight_amount"),
+        ("total_amount", "refunded_amount"),
+        ("paid_at", "shipped_at"),
+    )
+    readonly_fields = ("status_badge", "order_link", "consignee", "address", "paid_at")
+    inlines = (LineInline, ShipmentInline)
+    actions_detail = ("ship",)
+    actions_row = ("ship",)
+
+    def has_ship_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whoever may add shipments."""
+        return bool(request.user.has_perm("orders.add_shipment"))
+
+    @action(
+        description=_("Ship"),
+        permissions=["ship"],
+        icon="local_shipping",
+        is_primary=True,
+    )
+    def ship(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A parcel leaves the warehouse."""
+        part = get_object_or_404(
+            Suborder.objects.select_related("order__partner", "warehouse"), pk=object_id
+        )
+        order = part.order
+
+        def call(values: Values) -> type_of_text:
+            shipment = ship_suborder(
+                suborder_no=part.order_no,
+                carrier_code=values["carrier"].code,
+                waybill_no=values["waybill_no"],
+                quantities=values["quantities"],
+                shipped_at=values["shipped_at"],
+                actor=request.user.get_username(),
+                now=clock.now(),
+            )
+            return _("Shipment %(number)s is on its way") % {"number": shipment.shipment_no}
+
+        left = [
+            line
+            for line in part.lines.order_by("line_no")
+            if line.quantity > line.shipped_quantity + line.refunded_quantity
+        ]
+        return answer_form_page(
+            self,
+            request,
+            form_class=partial(ShipForm, lines=left),
+            title=_("Ship"),
+            submit=_("Ship"),
+            call=call,
+            back_to=reverse("admin:orders_suborder_change", args=(part.pk,)),
+            subject=part,
+            extra_context={
+                "facts": [
+                    (_("status"), part.get_status_display()),
+                    (_("warehouse"), part.warehouse),
+                    (_("partner"), order.partner),
+                    (_("consignee"), f"{order.consignee_name} {order.consignee_phone}"),
+                    (_("address"), self.address(part)),
+                ]
+            },
+        )
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    def status_badge(self, part: Suborder) -> tuple[str, str]:
+        """A badge."""
+        return part.status, part.get_status_display()
+
+    @display(description=_("order"))
+    def order_link(self, part: Suborder) -> SafeString:
+        """The order as a whole."""
+        return _link("orders_order_change", part.order_id, part.order.order_no)
+
+    @display(description=_("partner"), ordering="order__partner__code")
+    def partner(self, part: Suborder) -> str:
+        """Whose order it is."""
+        return str(part.order.partner)
+
+    @display(description=_("consignee"))
+    def consignee(self, part: Suborder) -> str:
+        """Name and phone."""
+        return f"{part.order.consignee_name} {part.order.consignee_phone}"
+
+    @display(description=_("address"))
+    def address(self, part: Suborder) -> str:
+        """Region and address."""
+        return f"{part.order.consignee_region_name} {part.order.consignee_address}"
+
+    @display(description=_("paid at"), ordering="order__paid_at")
+    def paid_at(self, part: Suborder) -> Any:
+        """When the order was confirmed."""
+        return part.order.paid_at
+
+
+class ShipmentLineInline(ReadOnlyInline):
+    """What is in a parcel."""
+
+    model = ShipmentLine
+    verbose_name_plural = _("shipment lines")
+    fields = ("line", "quantity")
+    hide_title = False
+    tab = False
+    show_change_link = False
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ReadOnlyAdmin):
+    """Parcels."""
+
+    list_display = (
+        "shipment_no", "suborder_no", "partner", "carrier", "waybill_no", "shipped_at", "actor",
+    )  # fmt: skip
+    list_filter = (
+        ("carrier", AutocompleteSelectFilter),
+        ("suborder__order__partner", AutocompleteSelectFilter),
+        ("shipped_at", RangeDateFilter),
+    )
+    list_select_related = ("carrier", "suborder__order__partner")
+    search_fields = ("shipment_no", "waybill_no", "suborder__order_no", "suborder__order__order_no")
+    search_help_text = _("Number of a shipment, waybill or order")
+    ordering = ("-id",)
+    fields = (
+        ("shipment_no", "suborder_no"), ("carrier", "waybill_no"), ("shipped_at", "actor"),
+        "created_at",
+    )  # fmt: skip
+    readonly_fields = ("suborder_no",)
+    inlines = (ShipmentLineInline,)
+
+    @display(description=_("suborder"), ordering="suborder__order_no")
+    def suborder_no(self, shipment: Shipment) -> SafeString:
+        """The part that was shipped."""
+        part = shipment.suborder
+        return _link("orders_suborder_change", part.pk, part.order_no)
+
+    @display(description=_("partner"))
+    def partner(self, shipment: Shipment) -> str:
+        """Whose order it is."""
+        return str(shipment.suborder.order.partner)
+
+
+@admin.register(Carrier)
+class CarrierAdmin(ModelAdmin):
+    """Carriers; one that was used is taken out of use, not deleted."""
+
+    list_display = ("code", "name", "is_active")
+    list_filter = ("is_active",)
+    search_fields = ("code", "name")
+    readonly_on_change = ("code",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Only of one that never carried anything."""
+        if isinstance(obj, Carrier) and obj.shipments.exists():
+            return False
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed
+
+
+@admin.register(FreightTemplate)
+class FreightTemplateAdmin(ModelAdmin):
+    """Freight by weight. Orders keep the freight with which they were placed."""
+
+    form = FreightTemplateForm
+    list_display = (
+        "name", "first_weight_grams", "first_amount", "step_weight_grams", "step_amount",
+        "is_active",
+    )  # fmt: skip
+    list_filter = ("is_active",)
+    search_fields = ("name",)
+    fields = (
+        "name", ("first_weight_grams", "first_amount"), ("step_weight_grams", "step_amount"),
+        "is_active",
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""What people fill in about shipping and freight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.forms import ModelForm
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from openplatform.core import clock
+from openplatform.core.money import ZERO
+from orders.models import Carrier, FreightTemplate, OrderLine
+
+LINE_PREFIX = "line_"
+
+
+class ShipForm(forms.Form):
+    """A parcel: who carries it, under which number, and what is in it."""
+
+    carrier = forms.ModelChoiceField(
+        label=_("Carrier"),
+        queryset=Carrier.objects.filter(is_active=True).order_by("name"),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    waybill_no = forms.CharField(
+        label=_("Waybill number"),
+        max_length=64,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("The same waybill again is the same parcel and moves nothing"),
+    )
+    shipped_at = forms.SplitDateTimeField(
+        label=_("Shipped at"), widget=UnfoldAdminSplitDateTimeWidget(), initial=clock.now
+    )
+
+    def __init__(self, *args: Any, lines: Sequence[OrderLine], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for line in lines:
+            left = line.quantity - line.shipped_quantity - line.refunded_quantity
+            self.fields[f"{LINE_PREFIX}{line.line_no}"] = forms.IntegerField(
+                label=f"{line.sku_code} {line.name}",
+                min_value=0,
+                initial=left,
+                widget=UnfoldAdminIntegerFieldWidget(),
+                help_text=_("%(left)d of %(quantity)d units are left to ship")
+                % {"left": left, "quantity": line.quantity},
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """With ``quantities`` by line number; something must be in the parcel."""
+        values = super().clean() or {}
+        quantities = {
+            int(name.removeprefix(LINE_PREFIX)): quantity
+            for name, quantity in values.items()
+            if name.startswith(LINE_PREFIX) and quantity
+        }
+        if not self.errors and not quantities:
+            raise forms.ValidationError(_("Nothing is in the parcel"))
+        return {**values, "quantities": quantities}
+
+
+class FreightTemplateForm(ModelForm):  # type: ignore[type-arg] # Django's own is not generic at run time
+    """A freight template."""
+
+    class Meta:
+        model = FreightTemplate
+        fields = (
+            "name", "first_weight_grams", "first_amount", "step_weight_grams", "step_amount",
+            "is_active",
+        )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """Amounts not below zero; one template in use at most."""
+        values = super().clean() or {}
+        for name in ("first_amount", "step_amount"):
+            amount = values.get(name)
+            if amount is not None and amount < ZERO:
+                self.add_error(name, _("An amount is not negative"))
+        others = FreightTemplate.objects.filter(is_active=True).exclude(pk=self.instance.pk)
+        if values.get("is_active") and others.exists():
+            self.add_error(
+                "is_active", _("Another template is in use; take it out of use first")
+            )
+        return values

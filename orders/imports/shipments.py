@@ -1,0 +1,133 @@
+"""Shipments: parcels that left a warehouse, a row for a suborder and a waybill."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from django.utils.translation import gettext_lazy as _
+
+from catalog.imports.lookups import Repeats
+from openplatform.core.errors import DomainError, StringInvalid
+from openplatform.core.statements import send
+from openplatform.imports.errors import CellInvalid
+from openplatform.imports.parsers import parse_code, parse_time
+from openplatform.imports.resources import Column, Context, Importer, Resource, Row
+from orders.models import Shipment
+from orders.services.shipping import add_shipment
+
+Parcel = tuple[str, str, str]
+
+PART = re.compile(r"([0-9]{1,6}):([0-9]{1,7})", re.ASCII)
+MAX_LINES = 1000
+
+# Every order first, then every stock row that its parcels may take from: the order of
+# docs/locking.md, kept over the whole file.
+LOCK_ORDERS = """
+    SELECT id FROM orders_order
+    WHERE id IN (SELECT order_id FROM orders_suborder WHERE order_no = ANY(%s::text[]))
+    ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_STOCK = """
+    SELECT id FROM catalog_stock
+    WHERE (sku_id, warehouse_id) IN (
+        SELECT line.sku_id, part.warehouse_id
+        FROM orders_suborder part JOIN orders_orderline line ON line.suborder_id = part.id
+        WHERE part.order_no = ANY(%s::text[])
+    )
+    ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def parse_waybill(text: str) -> str:
+    """A waybill number. What a spreadsheet makes of a long number (``7.6E+14``) is none."""
+    try:
+        return parse_code(text)
+    except CellInvalid as fault:
+        raise CellInvalid(
+            _("A waybill number is 1 to 64 letters, digits, dots, hyphens or underscores"),
+            StringInvalid,
+        ) from fault
+
+
+def parse_quantities(text: str) -> dict[int, int]:
+    """Units by line number, of ``1:3 2:1``."""
+    parts = text.split()
+    quantities: dict[int, int] = {}
+    for part in parts:
+        match = PART.fullmatch(part)
+        if match is None or not int(match[2]):
+            raise CellInvalid(_("Lines are written as line_no:quantity, like 1:3 2:1"))
+        quantities[int(match[1])] = int(match[2])
+    if len(quantities) < len(parts) or len(parts) > MAX_LINES:
+        raise CellInvalid(_("A line stands here twice, or there are too many"))
+    return quantities
+
+
+class ShipmentImporter(Importer):
+    """Holds all rows and ships at the end: everything is locked in one order, so that two files at
+    once cannot deadlock, and not longer than the writing takes, since orders wait for stock."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._repeats = Repeats()
+        self._rows: list[Row] = []
+
+    def take(self, rows: Sequence[Row]) -> None:
+        self._rows += [
+            row for row in rows if not self._repeats.refuse(self, row, "waybill_no", _parcel(row))
+        ]
+
+    def finish(self) -> None:
+        suborder_nos = sorted({row.values["order_no"] for row in self._rows})
+        send(LOCK_ORDERS, [suborder_nos]).rows()
+        send(LOCK_STOCK, [suborder_nos]).rows()
+        known = _list_known(suborder_nos)
+        for row in self._rows:
+            if _parcel(row) in known:
+                self.context.count(unchanged=1)
+            else:
+                self._ship(row)
+
+    def _ship(self, row: Row) -> None:
+        suborder_no, carrier_code, waybill_no = _parcel(row)
+        try:
+            add_shipment(
+                suborder_no=suborder_no,
+                carrier_code=carrier_code,
+                waybill_no=waybill_no,
+                quantities=row.get("lines"),
+                shipped_at=row.get("shipped_at") or self.context.now,
+                actor=self.context.actor,
+                now=self.context.now,
+            )
+        except DomainError as error:
+            self.context.faults.add_error(row.number, error)
+        else:
+            self.context.count(created=1)
+
+
+def _parcel(row: Row) -> Parcel:
+    return (row.values["order_no"], row.values["carrier"], row.values["waybill_no"])
+
+
+def _list_known(suborder_nos: Collection[str]) -> set[Parcel]:
+    return set(
+        Shipment.objects.filter(suborder__order_no__in=suborder_nos).values_list(
+            "suborder__order_no", "carrier__code", "waybill_no"
+        )
+    )
+
+
+SHIPMENTS = Resource(
+    name="shipments",
+    label=_("Shipments"),
+    columns=(
+        Column("order_no", parse_code, is_required=True),
+        Column("carrier", parse_code, is_required=True),
+        Column("waybill_no", parse_waybill, is_required=True),
+        Column("lines", parse_quantities),
+        Column("shipped_at", parse_time),
+    ),
+    importer=ShipmentImporter,
+)
