@@ -52,3 +52,18 @@ def get_account_document(*, partner_id: int) -> dict[str, Any]:
 def list_ledger_entries(*, partner_id: int) -> QuerySet[LedgerEntry]:
     """A partner's entries, oldest first."""
     return LedgerEntry.objects.filter(partner_id=partner_id).order_by("entry_no")
+
+
+def entry_document(entry: LedgerEntry) -> dict[str, Any]:
+    """One row of ``GET /account/entries``."""
+    return {
+        "entry_no": str(entry.entry_no),
+        "kind": entry.kind,
+        "amount": money.to_text(entry.amount),
+        "balance_after": money.to_text(entry.balance_after),
+        "order_no": entry.order_no or None,
+        "suborder_no": entry.suborder_no or None,
+        "aftersale_no": entry.aftersale_no or None,
+        "note": entry.note or None,
+        "created_at": to_text(entry.created_at),
+    }

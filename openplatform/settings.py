@@ -80,7 +80,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Applications
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # without its own admin site, which would replace ours
+    "unfold.contrib.filters",
     "openplatform.backoffice.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -171,6 +172,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["openplatform.core.api.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "openplatform.core.api.negotiation.JSONNegotiation",
     "DEFAULT_SCHEMA_CLASS": "openplatform.core.api.schema.OperationSchema",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS is not part of the contract
     "EXCEPTION_HANDLER": "openplatform.core.api.problems.handle_exception",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,

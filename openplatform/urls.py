@@ -18,7 +18,7 @@ PARTNER_API = [
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
     path("api/v1/", include(PARTNER_API)),
-    path("docs", include("openplatform.core.api.docs")),
+    path("", include("openplatform.core.api.docs")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("healthz", health.healthz),

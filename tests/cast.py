@@ -58,9 +58,9 @@ class Api:
         self.client = Client(raise_request_exception=False)
         self.headers = {} if key is None else {"Authorization": f"Bearer {key}"}
 
-    def get(self, path: str, **parameters: Any) -> Any:
+    def get(self, path: str, *, headers: Any = None, **parameters: Any) -> Any:
         """GET a path under /api/v1."""
-        return self.request("GET", path, query=parameters)
+        return self.request("GET", path, headers=headers, query=parameters)
 
     def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         """POST a JSON body."""

@@ -16,6 +16,7 @@ from openplatform.core.scopes import Scope
 
 PREFIX_LENGTH = len("op_") + 8
 SECRET_LENGTH = 32  # characters of five bits each
+MAX_NOTE = 200
 
 
 def digest_of(key: str) -> bytes:
@@ -32,9 +33,11 @@ def add_key(
 ) -> tuple[ApiKey, str]:
     """Step: a new key of a partner, and its text, which is nowhere else.
 
-    :raises FieldInvalid: for a scope that does not exist.
+    :raises FieldInvalid: for a scope that does not exist, or a note that is too long.
     """
     require_transaction()
+    if len(note) > MAX_NOTE:
+        raise FieldInvalid(pointer="/note", maximum=MAX_NOTE)
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown:
         raise FieldInvalid(pointer="/scopes", unknown=unknown)
@@ -43,7 +46,7 @@ def add_key(
         partner=partner,
         prefix=text[:PREFIX_LENGTH],
         digest=digest_of(text),
-        scopes=sorted(scopes),
+        scopes=sorted(set(scopes)),
         expires_at=expires_at,
         note=note,
     )
@@ -61,7 +64,7 @@ def create_key(
     """A new key, and its text, to be shown once.
 
     :raises NotFound: when there is no such partner.
-    :raises FieldInvalid: for a scope that does not exist.
+    :raises FieldInvalid: for a scope that does not exist, or a note that is too long.
     """
     partner = Partner.objects.filter(code=partner_code).first()
     if partner is None:

@@ -8,9 +8,12 @@ from decimal import Decimal
 from accounts.errors import ReferenceConflict
 from accounts.models import LedgerEntry, Partner, TopUp
 from accounts.services import wallet
+from openplatform.core import money
 from openplatform.core.errors import FieldInvalid, NotFound
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import require_transaction, transactional
+
+LIMIT = Decimal(10) ** (money.MAX_DIGITS - 2)  # what a column for amounts holds
 
 
 @transactional
@@ -20,7 +23,7 @@ def top_up(
     """Book a transfer once; the same transfer again is the same top-up and moves nothing.
 
     :raises NotFound: when there is no such partner.
-    :raises FieldInvalid: unless the amount is positive and in whole cents.
+    :raises FieldInvalid: unless the amount is positive, in whole cents and below a trillion.
     :raises ReferenceConflict: when the reference was booked with another amount.
     """
     partner = Partner.objects.select_for_update(no_key=True).filter(code=partner_code).first()
@@ -41,10 +44,10 @@ def add_top_up(
 ) -> TopUp:
     """Step: a top-up and its ledger entry.
 
-    :raises FieldInvalid: unless the amount is positive and in whole cents.
+    :raises FieldInvalid: unless the amount is positive, in whole cents and below a trillion.
     """
     require_transaction()
-    if amount <= 0 or amount != amount.quantize(Decimal("0.01")):
+    if not (amount.is_finite() and 0 < amount < LIMIT) or amount != money.round_amount(amount):
         raise FieldInvalid(pointer="/amount")
     document = TopUp.objects.create(
         top_up_no=dated_no("T", now),

@@ -17,40 +17,49 @@ from openplatform.core.locking import require_transaction
 from openplatform.core.statements import Sent, send
 
 # The guard stands in the UPDATE: a row that has become too short in the meantime moves nothing,
-# and the caller, who gets fewer rows than it asked for, rolls back.
+# and the caller, who gets fewer rows than it asked for, rolls back. `missing` are reserved units
+# that a count did not find: when their reservation ends unpaid, they must not be sold again.
 MOVE = """
     WITH wanted AS (
         SELECT stock_id, sum(quantity)::int AS quantity
         FROM unnest(%(stock_ids)s::bigint[], %(quantities)s::int[]) AS part (stock_id, quantity)
         GROUP BY stock_id
     ), locked AS MATERIALIZED (
-        SELECT stock.id, wanted.quantity
+        SELECT stock.id, wanted.quantity,
+            least(wanted.quantity, stock.shortage_quantity) AS missing
         FROM wanted JOIN catalog_stock stock ON stock.id = wanted.stock_id
         ORDER BY stock.id
         FOR NO KEY UPDATE OF stock
     ), moved AS (
         UPDATE catalog_stock stock
-        SET on_hand = on_hand + {on_hand} * locked.quantity,
-            reserved = reserved + {reserved} * locked.quantity,
-            outgoing = outgoing + {outgoing} * locked.quantity
-        FROM locked
-        WHERE stock.id = locked.id AND {guard}
-        RETURNING stock.id, locked.quantity
+        SET on_hand = on_hand + {on_hand}, reserved = reserved + {reserved},
+            outgoing = outgoing + {outgoing}, shortage_quantity = shortage_quantity - {found_short}
+        FROM locked AS part
+        WHERE stock.id = part.id AND {guard}
+        RETURNING stock.id, part.quantity, part.missing
     )
     INSERT INTO catalog_stockmovement
         (stock_id, cause, on_hand_change, reserved_change, outgoing_change, document_no, actor)
-    SELECT id, '{cause}', {on_hand} * quantity, {reserved} * quantity, {outgoing} * quantity,
-        %(document_no)s, ''
-    FROM moved
+    SELECT part.id, '{cause}', {on_hand}, {reserved}, {outgoing}, %(document_no)s, ''
+    FROM moved AS part
     RETURNING stock_id
 """
 RESERVE = MOVE.format(
-    cause="reserved", on_hand=0, reserved=1, outgoing=0,
-    guard="stock.on_hand - stock.reserved - stock.safety_quantity >= locked.quantity",
+    cause="reserved", on_hand="0", reserved="part.quantity", outgoing="0", found_short="0",
+    guard="stock.on_hand - stock.reserved - stock.safety_quantity >= part.quantity",
 )  # fmt: skip
-RELEASE = MOVE.format(cause="released", on_hand=0, reserved=-1, outgoing=0, guard="true")
-PAY = MOVE.format(cause="paid", on_hand=-1, reserved=-1, outgoing=1, guard="true")
-SHIP = MOVE.format(cause="shipped", on_hand=0, reserved=0, outgoing=-1, guard="true")
+RELEASE = MOVE.format(
+    cause="released", on_hand="-part.missing", reserved="-part.quantity", outgoing="0",
+    found_short="part.missing", guard="true",
+)  # fmt: skip
+PAY = MOVE.format(
+    cause="paid", on_hand="-part.quantity", reserved="-part.quantity", outgoing="part.quantity",
+    found_short="0", guard="true",
+)  # fmt: skip
+SHIP = MOVE.format(
+    cause="shipped", on_hand="0", reserved="0", outgoing="-part.quantity", found_short="0",
+    guard="true",
+)  # fmt: skip
 
 
 def send_reservation(

@@ -30,9 +30,11 @@ def _redacted(key: str, value: Any) -> Any:
         return API_KEY.sub(f"op_{MASK}", value)
     if isinstance(value, Mapping):
         return {name: _redacted(str(name), inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | set | frozenset):
         return [_redacted("", inner) for inner in value]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return API_KEY.sub(f"op_{MASK}", str(value))  # an exception, say: written as its text
 
 
 def _to_json(event: Any, **_options: Any) -> str:

@@ -102,12 +102,14 @@ def test_units_are_sold_twice_when_the_reservation_takes_no_lock(
     world, merchant = race_shop
     world.make_sku("A", north=50)
     Stock.objects.update(on_hand=1000)  # so that only our own arithmetic can fail
-    read_then_write = stock_steps.RESERVE.replace("FOR NO KEY UPDATE OF stock", "").replace(
-        "SELECT stock.id, wanted.quantity",
-        "SELECT stock.id, wanted.quantity, stock.reserved AS seen, pg_sleep(0.02)",
-    ).replace(
-        "reserved = reserved + 1 * locked.quantity", "reserved = locked.seen + locked.quantity"
-    )  # fmt: skip
+    read_then_write = (
+        stock_steps.RESERVE.replace("FOR NO KEY UPDATE OF stock", "")
+        .replace(
+            "SELECT stock.id, wanted.quantity,",
+            "SELECT stock.id, wanted.quantity, stock.reserved AS seen, pg_sleep(0.02),",
+        )
+        .replace("reserved = reserved + part.quantity", "reserved = part.seen + part.quantity")
+    )
     assert read_then_write != stock_steps.RESERVE
     monkeypatch.setattr(stock_steps, "RESERVE", read_then_write)
 

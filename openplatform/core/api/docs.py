@@ -48,8 +48,8 @@ def errors(request: HttpRequest, code: str = "") -> HttpResponse:
 
 app_name = "docs"
 urlpatterns = [
-    path("", SpectacularSwaggerView.as_view(url_name="docs:openapi"), name="swagger"),
-    path("/openapi.yaml", openapi, name="openapi"),
-    path("/errors", errors, name="errors"),
-    path("/errors/<slug:code>", errors, name="error"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="docs:openapi"), name="swagger"),
+    path("docs/openapi.yaml", openapi, name="openapi"),
+    path("docs/errors", errors, name="errors"),
+    path("docs/errors/<slug:code>", errors, name="error"),
 ]

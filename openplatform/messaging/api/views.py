@@ -17,6 +17,8 @@ from openplatform.messaging.selectors import get_feed
 from openplatform.messaging.types import TYPES
 
 MAX_SEQUENCE_DIGITS = 18
+MAX_ECHO = 64  # characters of an unknown type that are sent back, and how many such types
+MAX_TOLD = 10
 
 
 class ListMessagesView(PartnerAPIView):
@@ -56,5 +58,7 @@ def _read_after(request: Request) -> int | None:
 def _read_types(request: Request) -> list[str]:
     types = [name for name in request.query_params.get("type", "").split(",") if name]
     if unknown := sorted(set(types) - set(TYPES)):
-        raise FieldInvalid(pointer="?type", unknown=unknown)
+        raise FieldInvalid(
+            pointer="?type", unknown=[name[:MAX_ECHO] for name in unknown[:MAX_TOLD]]
+        )
     return types

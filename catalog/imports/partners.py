@@ -1,0 +1,95 @@
+"""Partners, with the pools that they see."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Partner
+from accounts.services.partners import add_partner
+from catalog.imports.lookups import CodeLookup, Repeats
+from catalog.models import Pool, PoolAssignment
+from catalog.services.membership import add_assignments
+from catalog.services.partners import update_partner
+from openplatform.core import money
+from openplatform.imports.parsers import (
+    parse_code,
+    parse_codes,
+    parse_email,
+    parse_money,
+    text_of,
+)
+from openplatform.imports.resources import Column, Context, Importer, Resource, Row
+
+
+class PartnerImporter(Importer):
+    """Pools that a row names are added. Of a known partner no money moves: its credit line and
+    opening balance in the file are passed over."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._repeats = Repeats()
+        self._pools = CodeLookup(Pool)
+        self._receivers: dict[int, list[int]] = defaultdict(list)
+
+    def take(self, rows: Sequence[Row]) -> None:
+        self._pools.load(code for row in rows for code in row.get("pools") or ())
+        codes = [row.values["code"] for row in rows]
+        known = {partner.code: partner for partner in Partner.objects.filter(code__in=codes)}
+        assigned = set(
+            PoolAssignment.objects.filter(partner__code__in=codes).values_list(
+                "pool_id", "partner_id"
+            )
+        )
+        for row in rows:
+            repeated = self._repeats.refuse(self, row, "code", row.values["code"])
+            pool_ids = self._pools.find_all(self, row, "pools", row.get("pools") or ())
+            if repeated or pool_ids is None:
+                continue
+            partner = known.get(row.values["code"])
+            if partner is None:
+                partner = self._add(row)
+                self.context.count(created=1)
+            else:
+                is_changed = update_partner(
+                    partner=partner,
+                    name=row.values["name"],
+                    email=(row.get("email") or "") if "email" in self.context.columns else None,
+                    alert_threshold=row.get("alert_threshold"),
+                ) or any((pool_id, partner.pk) not in assigned for pool_id in pool_ids)
+                self.context.count(updated=int(is_changed), unchanged=int(not is_changed))
+            for pool_id in pool_ids:
+                self._receivers[pool_id].append(partner.pk)
+
+    def _add(self, row: Row) -> Partner:
+        return add_partner(
+            code=row.values["code"],
+            name=row.values["name"],
+            email=row.get("email") or "",
+            credit_limit=row.get("credit_limit") or money.ZERO,
+            alert_threshold=row.get("alert_threshold") or money.ZERO,
+            opening_balance=row.get("opening_balance") or money.ZERO,
+            actor=self.context.actor,
+            now=self.context.now,
+        )
+
+    def finish(self) -> None:
+        add_assignments(partners=self._receivers)
+
+
+PARTNERS = Resource(
+    name="partners",
+    label=_("Partners"),
+    columns=(
+        Column("code", parse_code, is_required=True),
+        Column("name", text_of(120), is_required=True),
+        Column("pools", parse_codes),
+        Column("alert_threshold", parse_money),
+        Column("email", parse_email),
+        Column("credit_limit", parse_money),
+        Column("opening_balance", parse_money),
+    ),
+    importer=PartnerImporter,
+)

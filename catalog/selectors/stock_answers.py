@@ -1,0 +1,87 @@
+"""Whether quantities can be delivered to a region: yes or no and why, never how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.errors import SkuNotAvailable
+from catalog.selectors.availability import (
+    LineFacts,
+    delivery_refusal,
+    read_line_facts,
+    send_line_facts,
+)
+from openplatform.core.errors import NotFound
+from openplatform.core.statements import send, together
+from openplatform.regions.errors import RegionUnknown
+
+REGION = "SELECT code FROM regions_region WHERE code = %s AND NOT is_retired"
+
+
+@dataclass(frozen=True, slots=True)
+class StockQuestion:
+    """So many units of a SKU."""
+
+    sku: str
+    quantity: int
+
+
+def get_stock_answers(
+    *,
+    partner_id: int,
+    questions: Sequence[StockQuestion],
+    region: str | None,
+    region_pointer: str,
+) -> list[dict[str, Any]]:
+    """``POST /catalog/stock-checks``: an entry a question, each answered for itself.
+
+    :param region: of any level; served in part is served. None asks about anywhere.
+    :raises RegionUnknown: with ``region_pointer``.
+    """
+    facts = _get_facts(partner_id, [question.sku for question in questions], region, region_pointer)
+    return [
+        _answer(facts[question.sku], question.quantity, region)
+        if question.sku in facts
+        else {"sku": question.sku, "error": SkuNotAvailable.code}
+        for question in questions
+    ]
+
+
+def get_stock_answer(
+    *, partner_id: int, question: StockQuestion, region: str | None, region_pointer: str
+) -> dict[str, Any]:
+    """``GET /catalog/skus/{sku}/stock``.
+
+    :raises RegionUnknown: with ``region_pointer``.
+    :raises NotFound: when the partner does not see the SKU.
+    """
+    facts = _get_facts(partner_id, [question.sku], region, region_pointer)
+    if question.sku not in facts:
+        raise NotFound
+    return _answer(facts[question.sku], question.quantity, region)
+
+
+def _get_facts(
+    partner_id: int, codes: Sequence[str], region: str | None, region_pointer: str
+) -> Mapping[str, LineFacts]:
+    if region is None:
+        return read_line_facts(send_line_facts(partner_id=partner_id, codes=codes, region=None))
+    with together():
+        facts_sent = send_line_facts(partner_id=partner_id, codes=codes, region=region)
+        region_sent = send(REGION, [region])
+    if region_sent.row() is None:
+        raise RegionUnknown(pointer=region_pointer)
+    return read_line_facts(facts_sent)
+
+
+def _answer(facts: LineFacts, quantity: int, region: str | None) -> dict[str, Any]:
+    refusal = delivery_refusal(facts, quantity, pointer="")
+    return {
+        "sku": facts.code,
+        "quantity": quantity,
+        "region": region,
+        "in_stock": refusal is None,
+        "reason": None if refusal is None else refusal.code,
+    }

@@ -1,0 +1,179 @@
+"""A file comes in: all of it, or nothing with every fault told."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from openplatform.core import clock, errors
+from openplatform.core.errors import TemporarilyUnavailable
+from openplatform.core.locking import sqlstate_of, transactional
+from openplatform.imports.errors import CellInvalid, Faults, ImportRefused
+from openplatform.imports.readers import Cells, digest_of, read_rows, refused
+from openplatform.imports.resources import (
+    Column,
+    Context,
+    Importer,
+    ImportReport,
+    Resource,
+    Row,
+    get_resource,
+)
+
+CHUNK = 1000
+DOCUMENT_DIGITS = 40
+UNIQUE_VIOLATION = "23505"
+# An import may take minutes where a request may not.
+PATIENCE = (
+    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s';"
+    " SET LOCAL idle_in_transaction_session_timeout = 0"
+)
+
+Progress = Callable[[int], None]
+
+
+def import_file(
+    *,
+    resource: str,
+    file: Path,
+    dry_run: bool = False,
+    actor: str,
+    now: clock.Clock = clock.now,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import a CSV or XLSX file in one transaction; again, it changes nothing.
+
+    A dry run does all the work and takes it back, so that it finds the same faults.
+    ``on_progress`` is told the number of rows done, now and then.
+
+    :raises NotFound: when there is no such resource.
+    :raises ImportRefused: with the faults of all rows; nothing was written.
+    :raises TemporarilyUnavailable: when something else wrote the same things meanwhile.
+    """
+    found = get_resource(resource)
+    document_no = f"import-{digest_of(file)[:DOCUMENT_DIGITS]}"
+    try:
+        return _import_rows(
+            found, file, document_no, dry_run=dry_run, actor=actor, now=now,
+            on_progress=on_progress,
+        )  # fmt: skip
+    except IntegrityError as error:
+        if sqlstate_of(error) != UNIQUE_VIOLATION:
+            raise
+        raise TemporarilyUnavailable from error  # made by another between our look and our write
+
+
+@transactional
+def _import_rows(
+    resource: Resource,
+    file: Path,
+    document_no: str,
+    *,
+    dry_run: bool,
+    actor: str,
+    now: clock.Clock,
+    on_progress: Progress | None,
+) -> ImportReport:
+    for setting in PATIENCE.split(";"):
+        with connection.cursor() as cursor:
+            cursor.execute(setting)
+    with contextlib.closing(read_rows(file)) as lines:
+        columns = _read_head(resource, lines)
+        context = Context(
+            columns=frozenset(column.name for column in columns),
+            actor=actor,
+            now=_stamp(now),
+            document_no=document_no,
+            report=ImportReport(resource=resource.name, is_dry_run=dry_run),
+        )
+        importer = resource.importer(context)
+        _take_rows(importer, columns, lines, on_progress)
+    importer.finish()
+    context.faults.refuse()
+    connection.check_constraints()  # a dry run never comes to the commit that would check them
+    if dry_run:
+        transaction.set_rollback(True)
+    return context.report
+
+
+def _stamp(now: clock.Clock) -> datetime:
+    """The stamp of the run: taken once its transaction has begun, never before it."""
+    return now()
+
+
+def _read_head(resource: Resource, lines: Iterator[Cells]) -> list[Column]:
+    """The file's columns, from its first row.
+
+    :raises ImportRefused: for unknown, missing and repeated columns.
+    """
+    _number, names = next(lines, (1, []))
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise refused(1, str(_("The file has no head")))
+    known = {column.name: column for column in resource.columns}
+    faults = Faults()
+    for index, name in enumerate(names):
+        if name not in known:
+            text = _("There is no such column; known are: %(columns)s") % {
+                "columns": ", ".join(known)
+            }
+            faults.add(1, name[:64], text, errors.UnknownField)
+        elif name in names[:index]:
+            faults.add(1, name, _("The column stands here twice"))
+    for column in resource.columns:
+        if column.is_required and column.name not in names:
+            faults.add(1, column.name, _("The column is missing"), errors.FieldRequired)
+    faults.refuse()
+    return [known[name] for name in names]
+
+
+def _take_rows(
+    importer: Importer,
+    columns: Sequence[Column],
+    lines: Iterator[Cells],
+    on_progress: Progress | None,
+) -> None:
+    context = importer.context
+    while chunk := list(islice(lines, CHUNK)):
+        rows = []
+        for number, cells in chunk:
+            if not any(cells):
+                continue
+            context.report.rows += 1
+            row = _parse_row(number, cells, columns, context.faults)
+            if row is not None:
+                rows.append(row)
+        if rows:
+            importer.take(rows)
+        if on_progress is not None:
+            on_progress(context.report.rows)
+
+
+def _parse_row(
+    number: int, cells: list[str], columns: Sequence[Column], faults: Faults
+) -> Row | None:
+    """The row, or None when a cell is at fault. Cells missing at its end are blank."""
+    before = faults.count
+    if any(cells[len(columns) :]):
+        faults.add(number, "", _("The row has more cells than the head"), ImportRefused)
+    values: dict[str, Any] = {}
+    padded = [*cells, *[""] * (len(columns) - len(cells))]
+    for column, text in zip(columns, padded, strict=False):
+        if not text:
+            values[column.name] = None
+            if column.is_required:
+                faults.add(number, column.name, error=errors.FieldRequired)
+            continue
+        try:
+            values[column.name] = column.parse(text)
+        except CellInvalid as fault:
+            faults.add(number, column.name, fault.text, fault.error)
+    return Row(number, values) if faults.count == before else None

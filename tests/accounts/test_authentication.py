@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+
+from accounts.api.authentication import KEEP_SECONDS, KEYS
+from accounts.models import ApiKey
+from accounts.services.keys import create_key, revoke_key
+from openplatform.core import clock
+from tests.cast import Api, Merchant
+
+
+def code_of(response: object) -> tuple[int, str | None]:
+    return response.status_code, response.json().get("code")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_key_opens_when_the_scheme_is_bearer_in_any_case(merchant: Merchant, scheme: str) -> None:
+    response = Api().get("/key", headers={"Authorization": f"{scheme} {merchant.key}"})
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ("", "key_missing"),
+        ("Bearer", "key_missing"),
+        ("Bearer ", "key_missing"),
+        ("Basic YWNtZTphY21l", "key_missing"),
+        ("{key}", "key_missing"),
+        ("Token {key}", "key_missing"),
+        ("Bearer  {key}", "key_invalid"),
+        ("Bearer {key} ", "key_invalid"),
+        ("Bearer {key}X", "key_invalid"),
+        ("Bearer {lower}", "key_invalid"),
+        ("Bearer {prefix}", "key_invalid"),
+        ("Bearer op_", "key_invalid"),
+        ("Bearer \u00e9\u00ff", "key_invalid"),
+        ("Bearer " + "A" * 8000, "key_invalid"),
+    ],
+)
+def test_refused_when_the_header_holds_no_key_of_ours(
+    merchant: Merchant, header: str, code: str
+) -> None:
+    sent = header.format(key=merchant.key, lower=merchant.key.lower(), prefix=merchant.key[:11])
+
+    response = Api().get("/key", headers={"Authorization": sent})
+
+    assert code_of(response) == (401, code)
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("name", ["key", "api_key", "access_token", "token"])
+def test_key_is_missing_when_it_is_sent_in_the_url(merchant: Merchant, name: str) -> None:
+    response = Api().get("/key", **{name: merchant.key})
+
+    assert code_of(response) == (401, "key_missing")
+    assert merchant.key not in response.content.decode()
+
+
+def test_refused_within_a_second_when_a_key_in_use_is_revoked(merchant: Merchant) -> None:
+    assert merchant.api.get("/key").status_code == 200
+    revoked = time.monotonic()
+    revoke_key(prefix=merchant.key[:11], now=clock.now())
+
+    time.sleep(KEEP_SECONDS - (time.monotonic() - revoked))
+    response = merchant.api.get("/key")
+
+    assert code_of(response) == (401, "key_revoked")
+
+
+def test_revoked_key_stays_revoked_when_it_has_expired_too(merchant: Merchant) -> None:
+    key, text = create_key(
+        partner_code="acme", scopes=[], expires_at=clock.now() - timedelta(seconds=1)
+    )
+    revoke_key(prefix=key.prefix, now=clock.now())
+
+    assert code_of(Api(text).get("/key")) == (401, "key_revoked")
+
+
+def test_refused_at_the_second_when_the_key_expires_while_it_is_remembered(
+    merchant: Merchant,
+) -> None:
+    _key, text = create_key(
+        partner_code="acme", scopes=[], expires_at=clock.now() + timedelta(seconds=0.3)
+    )
+    api = Api(text)
+    before = api.get("/key").status_code
+
+    time.sleep(0.3)
+    after = api.get("/key")
+
+    assert before == 200
+    assert code_of(after) == (401, "key_expired")
+
+
+def test_both_keys_open_when_a_partner_rotates(merchant: Merchant) -> None:
+    new = merchant.api_with("account:read")
+
+    assert merchant.api.get("/account").status_code == 200
+    assert new.get("/account").status_code == 200
+
+
+def test_other_keys_still_open_when_one_is_revoked(merchant: Merchant) -> None:
+    new = merchant.api_with("account:read")
+
+    revoke_key(prefix=merchant.key[:11], now=clock.now())
+
+    assert code_of(merchant.api.get("/account")) == (401, "key_revoked")
+    assert new.get("/account").status_code == 200
+
+
+def key_writes(api: Api, requests: int) -> int:
+    """How often requests wrote to the table of keys, each reading its key afresh."""
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        for _ in range(requests):
+            KEYS.clear()
+            assert api.get("/key").status_code == 200
+    return sum(query["sql"].startswith("UPDATE accounts_apikey") for query in queries)
+
+
+def test_use_is_written_once_when_a_key_is_used_often(merchant: Merchant) -> None:
+    assert ApiKey.objects.get().last_used_at is None
+
+    assert key_writes(merchant.api, 5) == 1
+
+    used_at = ApiKey.objects.get().last_used_at
+    assert used_at is not None
+    assert (used_at.second, used_at.microsecond) == (0, 0)
+    assert timedelta() <= clock.now() - used_at < timedelta(minutes=2)
+
+
+def test_use_is_written_again_when_minutes_have_passed(merchant: Merchant) -> None:
+    key_writes(merchant.api, 1)
+    ApiKey.objects.update(last_used_at=F("last_used_at") - timedelta(minutes=3))
+
+    assert key_writes(merchant.api, 5) == 1
+
+    used_at = ApiKey.objects.get().last_used_at
+    assert used_at is not None
+    assert clock.now() - used_at < timedelta(minutes=2)
+
+
+def test_key_is_read_once_when_requests_follow_within_a_second(merchant: Merchant) -> None:
+    merchant.api.get("/regions/none")
+
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(3):
+            merchant.api.get("/account")
+
+    assert [query for query in queries if "accounts_apikey" in query["sql"]] == []

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from catalog.models import Stock, StockMovement
+from tests.cast import World
+from tests.imports.files import Desk
+
+
+def row(sku: str = "A", **values: Any) -> dict[str, Any]:
+    return {
+        "warehouse": "north", "sku": sku, "on_hand": "", "delta": "", "expected_on_hand": "",
+        "count": "", "safety_stock": "", **values,
+    }  # fmt: skip
+
+
+def numbers() -> tuple[int, int, int, int]:
+    stock = Stock.objects.get()
+    return (stock.on_hand, stock.reserved, stock.outgoing, stock.shortage_quantity)
+
+
+@pytest.fixture
+def held(world: World) -> Stock:
+    """Ten on hand, of which four are reserved, and three more paid and not yet shipped."""
+    world.make_sku("A", north=10)
+    Stock.objects.update(reserved=4, outgoing=3)
+    return Stock.objects.get()
+
+
+def test_stock_is_made_with_a_movement_when_it_is_counted_first(desk: Desk, world: World) -> None:
+    world.make_sku("A")
+    world.make_sku("B")
+
+    counts = desk.counts("stock", row("B", on_hand="7", safety_stock="2"), row("A", on_hand="0"))
+
+    assert counts == (2, 0, 0)
+    assert list(Stock.objects.order_by("sku__code").values_list("on_hand", "safety_quantity")) == [
+        (0, 0),
+        (7, 2),
+    ]
+    movement = StockMovement.objects.get()
+    assert (movement.cause, movement.on_hand_change, movement.actor) == ("count", 7, "operator")
+    assert movement.document_no.startswith("import-")
+
+
+def test_nothing_moves_when_the_file_comes_again(desk: Desk, held: Stock) -> None:
+    counted = row(on_hand="12", expected_on_hand="10")
+    desk.load("stock", counted)
+
+    assert desk.counts("stock", counted) == (0, 0, 1)
+    assert numbers() == (12, 4, 3, 0)
+    assert StockMovement.objects.count() == 1
+
+
+def test_correction_counts_once_when_the_file_comes_again(desk: Desk, held: Stock) -> None:
+    first = desk.counts("stock", row(delta="-2"))
+    again = desk.counts("stock", row(delta="-2"))
+    other = desk.counts("stock", row(delta="3"))
+
+    assert (first, again, other) == ((0, 1, 0), (0, 0, 1), (0, 1, 0))
+    assert numbers() == (11, 4, 3, 0)
+    assert list(StockMovement.objects.order_by("id").values_list("cause", "on_hand_change")) == [
+        ("correction", -2),
+        ("correction", 3),
+    ]
+
+
+def test_paid_units_are_taken_off_when_the_count_is_physical(desk: Desk, held: Stock) -> None:
+    counts = desk.counts("stock", row(on_hand="15", count="physical", expected_on_hand="13"))
+
+    assert counts == (0, 1, 0)
+    assert numbers() == (12, 4, 3, 0)
+
+
+def test_reservations_stay_and_the_shortage_is_told_when_the_count_is_under_them(
+    desk: Desk, held: Stock
+) -> None:
+    desk.load("stock", row(on_hand="1"))
+
+    assert numbers() == (4, 4, 3, 3)
+    assert StockMovement.objects.get().on_hand_change == -6
+
+
+def test_shortage_ends_when_a_later_count_finds_the_units(desk: Desk, held: Stock) -> None:
+    desk.load("stock", row(on_hand="1"))
+    desk.load("stock", row(delta="2"))
+    between = numbers()
+    desk.load("stock", row(on_hand="5"))
+
+    assert between == (4, 4, 3, 1)
+    assert numbers() == (5, 4, 3, 0)
+
+
+def test_safety_stock_changes_without_a_change_of_stock(desk: Desk, held: Stock) -> None:
+    assert desk.counts("stock", row(on_hand="10", safety_stock="5")) == (0, 1, 0)
+    assert Stock.objects.get().safety_quantity == 5
+
+
+def test_refused_when_the_stock_is_not_as_expected(desk: Desk, held: Stock) -> None:
+    faults = desk.faults("stock", row(on_hand="12", expected_on_hand="9"))
+
+    assert faults == [(2, "expected_on_hand", "field_invalid")]
+    assert numbers() == (10, 4, 3, 0)
+    assert not StockMovement.objects.exists()
+
+
+def test_refused_when_rows_are_wrong(desk: Desk, held: Stock) -> None:
+    faults = desk.faults(
+        "stock",
+        row(on_hand="-1"),
+        row(delta="-11"),
+        row("B", on_hand="1"),
+        row(on_hand="1") | {"warehouse": "west"},
+        row(),
+        row(on_hand="1", delta="1"),
+        row(on_hand="many"),
+        row(on_hand="1", count="guessed"),
+    )
+
+    assert faults == [
+        (2, "on_hand", "field_invalid"),
+        (3, "delta", "field_invalid"),
+        (4, "sku", "field_invalid"),
+        (5, "warehouse", "field_invalid"),
+        (6, "sku", "field_invalid"),
+        (6, "on_hand", "field_required"),
+        (7, "sku", "field_invalid"),
+        (7, "delta", "field_invalid"),
+        (8, "on_hand", "field_invalid"),
+        (9, "count", "field_invalid"),
+    ]
+    assert numbers() == (10, 4, 3, 0)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from openplatform.regions.models import Region, RegionLibrary
+from openplatform.regions.selectors import get_region
+from tests.sample_regions import SAMPLE, write_csv
+
+
+def test_result_is_printed_as_json_when_asked(db: None, tmp_path: Path) -> None:
+    out = StringIO()
+    file = write_csv(tmp_path / "regions-2024.csv", SAMPLE)
+
+    call_command("load_regions", str(file), "--json", stdout=out)
+
+    assert json.loads(out.getvalue()) == {
+        "version": RegionLibrary.objects.get().version,
+        "regions": 17,
+        "retired": 0,
+    }
+
+
+def test_result_is_told_and_successors_set_when_a_release_drops_a_code(
+    regions: RegionLibrary, tmp_path: Path
+) -> None:
+    out = StringIO()
+    file = write_csv(tmp_path / "regions-2025.csv", [row for row in SAMPLE if row[0] != "440305"])
+    successors = tmp_path / "successors.csv"
+    successors.write_text("440305,440106\n")
+
+    call_command("load_regions", str(file), "--successors", str(successors), stdout=out)
+
+    version = RegionLibrary.objects.get().version
+    assert out.getvalue() == f"Address library {version}: 16 regions, 1 retired\n"
+    assert get_region(code="440305").successor_id == "440106"
+
+
+def test_command_fails_and_writes_nothing_when_the_file_is_faulty(db: None, tmp_path: Path) -> None:
+    out = StringIO()
+    file = write_csv(tmp_path / "regions.csv", [("110000", "", "9", "北京市")])
+
+    with pytest.raises(CommandError, match=r"file_invalid: .* \(row 2, column level\)"):
+        call_command("load_regions", str(file), "--json", stdout=out)
+
+    (fault,) = json.loads(out.getvalue())["errors"]
+    assert (fault["code"], fault["row"], fault["column"]) == ("file_invalid", 2, "level")
+    assert not Region.objects.exists()
+    assert not RegionLibrary.objects.exists()
