@@ -1,0 +1,422 @@
+"""A merchant's day, played over the partner API with only a key.
+
+It is a program of the other side: it knows the published contract and nothing of our code.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from openplatform.demo.narration import Json, Narrator
+
+SHANGHAI, GUANGDONG, BEIJING = "310000", "440000", "110000"
+NOBODY_DELIVERS_TO = "650102"  # 新疆 乌鲁木齐 天山区
+UNKNOWN_SKU = "NO-SUCH-SKU"
+BATCH = 100
+SHIPPING_TIMEOUT = 120.0  # seconds
+POLL = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A SKU as this merchant may buy it: the smallest order, its price, and its range."""
+
+    sku: str
+    quantity: int
+    minimum: int
+    price: str
+    range: str
+
+    @property
+    def amount(self) -> Decimal:
+        """What the smallest order costs."""
+        return self.quantity * Decimal(self.price)
+
+
+class MerchantDay:
+    """Plays the day.
+
+    :param ship: ships suborders as the operator does (``{suborder number: carrier code}``); None
+        when somebody else ships.
+    """
+
+    def __init__(
+        self, narrator: Narrator, *, ship: Callable[[Mapping[str, str]], None] | None = None
+    ) -> None:
+        self.narrator = narrator
+        self.ship = ship
+
+    def run(self) -> Json:
+        """The paid, shipped and booked order.
+
+        :raises WalkthroughFailed: at the first thing that is not as it should be.
+        """
+        head = self._look_at_account()
+        offers = self._read_offers(self._read_pool())
+        basket = self._find_split_basket(offers)
+        district = self._find_district(BEIJING)
+        consignee = {
+            "name": "李示例",
+            "phone": "13800000000",
+            "region": district,
+            "address": "示例街 8 号",
+        }
+        self._be_refused(offers, basket, consignee)
+        order = self._place(basket, consignee)
+        order = self._confirm(order)
+        self._follow_shipping(order, head)
+        self._check_messages(order, head)
+        self._check_ledger(order)
+        self.narrator.begin("done")
+        return self.narrator.call(
+            "GET", f"/orders/{order['order_no']}", show=_pick("order_no", "status", "total_amount")
+        )
+
+    # The day ------------------------------------------------------------------------------------
+
+    def _look_at_account(self) -> int:
+        self.narrator.begin("account")
+        self.narrator.call("GET", "/key", show=_pick("prefix", "scopes"))
+        self.narrator.call(
+            "GET",
+            "/account",
+            show=_pick("partner", "currency", "balance", "held_amount", "available"),
+        )
+        feed = self.narrator.call("GET", "/messages?limit=1", show=_pick("head"))
+        return int(feed["head"])
+
+    def _read_pool(self) -> list[str]:
+        self.narrator.begin("pool")
+        page = self.narrator.call(
+            "GET",
+            f"/catalog/skus?shelf_state=on_shelf&limit={BATCH}",
+            show=lambda body: {
+                "skus": [row["sku"] for row in body["results"][:5]],
+                "count": len(body["results"]),
+                "has_next": body["next"] is not None,
+            },
+        )
+        codes = [row["sku"] for row in page["results"]]
+        self.narrator.expect(bool(codes), "pool_empty")
+        return codes
+
+    def _read_offers(self, codes: Sequence[str]) -> list[Offer]:
+        joined = ",".join(codes)
+        self.narrator.begin("details")
+        details = self.narrator.batch(
+            f"/catalog/details?sku={joined}",
+            codes,
+            show=_first(
+                "sku", "name", "brand", "specs", "tax_rate", "min_quantity", "quantity_step"
+            ),
+        )
+        self.narrator.begin("prices")
+        prices = self.narrator.batch(
+            f"/catalog/prices?sku={joined}",
+            codes,
+            show=_first("sku", "market_price", "sale_price", "purchase_price", "floor_price"),
+        )
+        offers = []
+        for detail, price in zip(details, prices, strict=True):
+            if "error" in detail or "error" in price:
+                continue  # taken out of the pool since it was listed
+            self.narrator.expect(bool(price["purchase_price"]), "price_missing", sku=detail["sku"])
+            step, minimum = detail["quantity_step"], detail["min_quantity"]
+            offers.append(
+                Offer(
+                    sku=detail["sku"],
+                    quantity=-(-minimum // step) * step,
+                    minimum=minimum,
+                    price=price["purchase_price"],
+                    range=detail["category"]["path"][0]["code"],
+                )
+            )
+        return offers
+
+    def _find_split_basket(self, offers: Sequence[Offer]) -> list[Offer]:
+        """Goods that no single warehouse has: 北京 can get them, but one part of them only where
+        上海 does, the other only where 广东 does. A third and fourth kind come along.
+        """
+        self.narrator.begin("stock")
+        north, south, here = (
+            self._check_stock(offers, region) for region in (SHANGHAI, GUANGDONG, BEIJING)
+        )
+        cheap_first = sorted((o for o in offers if o.sku in here), key=lambda o: (o.amount, o.sku))
+        only_north = [o for o in cheap_first if o.sku in north - south]
+        only_south = [o for o in cheap_first if o.sku in south - north]
+        self.narrator.expect(bool(only_north and only_south), "no_split_basket")
+        basket = [only_north[0]]
+        basket.append(_another_range(only_south, basket) or only_south[0])
+        for _more in range(2):
+            offer = _another_range(cheap_first, basket)
+            basket += [offer] if offer else []
+        return basket
+
+    def _check_stock(self, offers: Sequence[Offer], region: str) -> set[str]:
+        answer = self.narrator.call(
+            "POST",
+            "/catalog/stock-checks",
+            {"region": region, "items": [{"sku": o.sku, "quantity": o.quantity} for o in offers]},
+            show=lambda body: {
+                "in_stock": sum(1 for row in body["results"] if row.get("in_stock")),
+                "not_in_stock": [
+                    {"sku": row["sku"], "reason": row.get("reason")}
+                    for row in body["results"]
+                    if not row.get("in_stock")
+                ][:3],
+            },
+        )
+        return {row["sku"] for row in answer["results"] if row.get("in_stock")}
+
+    def _find_district(self, province: str) -> str:
+        self.narrator.begin("address")
+        code = province
+        for _level in ("city", "district"):
+            answer = self.narrator.call(
+                "GET",
+                f"/regions?parent={code}",
+                show=lambda body: [
+                    {"code": row["code"], "name": row["name"]} for row in body["results"][:4]
+                ],
+            )
+            self.narrator.expect(bool(answer["results"]), "no_district", code=code)
+            code = str(answer["results"][0]["code"])
+        return code
+
+    def _be_refused(
+        self, offers: Sequence[Offer], basket: Sequence[Offer], consignee: Json
+    ) -> None:
+        self.narrator.begin("refused")
+        too_few = next((o for o in offers if o.minimum > 1), None)
+        if too_few is None:
+            raise self.narrator.failure("no_minimum")
+        self._refuse(
+            [{"sku": too_few.sku, "quantity": 1}, {"sku": UNKNOWN_SKU, "quantity": 1}],
+            consignee,
+            {"/items/0/quantity": "below_minimum", "/items/1/sku": "sku_not_available"},
+        )
+        one = basket[0]
+        self._refuse(
+            [{"sku": one.sku, "quantity": one.quantity}],
+            {**consignee, "region": NOBODY_DELIVERS_TO},
+            {"/items/0/sku": "region_not_served"},
+        )
+
+    def _refuse(self, items: list[Json], consignee: Json, expected: Mapping[str, str]) -> None:
+        number = _number()
+        problem = self.narrator.call(
+            "POST",
+            "/orders",
+            {"merchant_order_no": number, "items": items, "consignee": consignee},
+            status=422,
+            show=lambda body: {
+                "code": body["code"],
+                "errors": [
+                    {"pointer": e["pointer"], "code": e["code"], "detail": e["detail"]}
+                    for e in body["errors"]
+                ],
+            },
+        )
+        codes = {fault["code"] for fault in problem["errors"]}
+        self.narrator.expect(
+            set(expected.values()) <= codes,
+            "faults",
+            expected=sorted(expected.values()),
+            codes=sorted(codes),
+        )
+        found = self.narrator.call(
+            "GET", f"/orders?merchant_order_no={number}", show=_pick("results")
+        )
+        self.narrator.expect(found["results"] == [], "order_exists", number=number)
+
+    def _place(self, basket: Sequence[Offer], consignee: Json) -> Json:
+        self.narrator.begin("order")
+        body: Json = {
+            "merchant_order_no": _number(),
+            "items": [
+                {"sku": o.sku, "quantity": o.quantity, "expected_price": o.price} for o in basket
+            ],
+            "consignee": consignee,
+        }
+        headers = {"Idempotency-Key": body["merchant_order_no"]}
+        order = self.narrator.call(
+            "POST", "/orders", body, headers=headers, status=201, show=_order
+        )
+        number = order["order_no"]
+        self.narrator.expect(
+            order["is_split"] and len(order["suborders"]) > 1, "not_split", number=number
+        )
+        self.narrator.expect(_adds_up(order), "amounts", number=number)
+        self.narrator.call("GET", "/account", show=_pick("balance", "held_amount", "available"))
+        self.narrator.begin("replay")
+        again = self.narrator.call(
+            "POST", "/orders", body, headers=headers, status=201, show=_order
+        )
+        self.narrator.expect(
+            again["order_no"] == number and self.narrator.was_replayed,
+            "not_replayed",
+            number=number,
+        )
+        return order
+
+    def _confirm(self, order: Json) -> Json:
+        self.narrator.begin("confirm")
+        number = order["order_no"]
+        for _again in range(2):
+            order = self.narrator.call("POST", f"/orders/{number}/confirm", show=_order)
+            self._expect_status(order, "paid", "partly_shipped", "shipped")
+        self.narrator.call("GET", "/account", show=_pick("balance", "held_amount", "available"))
+        return order
+
+    def _follow_shipping(self, order: Json, head: int) -> None:
+        number = order["order_no"]
+        parts = {part["order_no"] for part in order["suborders"]}
+        if self.ship is not None:
+            self.narrator.begin("shipping")
+            carriers = self.narrator.call("GET", "/carriers", show=lambda body: body["results"][:3])
+            codes = [carrier["code"] for carrier in carriers["results"]]
+            self.narrator.expect(bool(codes), "no_carrier")
+            self.ship({part: codes[i % len(codes)] for i, part in enumerate(sorted(parts))})
+        self.narrator.begin("shipped")
+        deadline = time.monotonic() + SHIPPING_TIMEOUT
+        shipped: set[str] = set()
+        after = head
+        while not parts <= shipped:
+            if time.monotonic() > deadline:
+                raise self.narrator.failure(
+                    "not_shipped", number=number, seconds=int(SHIPPING_TIMEOUT)
+                )
+            answer = self.narrator.call(
+                "GET",
+                f"/messages?after={after}&type=shipment.created",
+                show=lambda body: [_message(message) for message in body["results"]],
+                quiet_when_empty=True,
+            )
+            for message in answer["results"]:
+                told = message["data"]["order"]
+                if told["order_no"] == number:
+                    shipped |= {p["order_no"] for p in told["suborders"] if p["shipments"]}
+            after = answer["next_after"]
+            if not parts <= shipped:
+                time.sleep(POLL)
+        self.narrator.call("GET", f"/orders/{number}/shipments", show=lambda body: body["results"])
+        now = self.narrator.call("GET", f"/orders/{number}", show=_order)
+        self._expect_status(now, "shipped")
+
+    def _check_messages(self, order: Json, head: int) -> None:
+        self.narrator.begin("messages")
+        after, told = head, []
+        while True:
+            answer = self.narrator.call(
+                "GET",
+                f"/messages?after={after}&limit={BATCH}",
+                show=lambda body: [_message(message) for message in body["results"]],
+            )
+            for message in answer["results"]:
+                self.narrator.expect(
+                    message["sequence"] == after + 1,
+                    "message_gap",
+                    after=after,
+                    sequence=message["sequence"],
+                )
+                after = message["sequence"]
+                if message["data"].get("order", {}).get("order_no") == order["order_no"]:
+                    told.append(message["type"])
+            if after >= answer["head"]:
+                break
+            self.narrator.expect(
+                bool(answer["results"]), "message_gap", after=after, sequence=answer["head"]
+            )
+        for expected in ("order.created", "order.split", "order.status_changed"):
+            self.narrator.expect(expected in told, "message_missing", expected=expected, types=told)
+        self.narrator.expect(
+            told.count("shipment.created") >= len(order["suborders"]),
+            "message_missing",
+            expected=f"shipment.created × {len(order['suborders'])}",
+            types=told,
+        )
+
+    def _check_ledger(self, order: Json) -> None:
+        self.narrator.begin("ledger")
+        answer = self.narrator.call(
+            "GET",
+            f"/account/entries?order_no={order['order_no']}",
+            show=lambda body: [
+                _pick("entry_no", "kind", "amount", "balance_after", "order_no")(entry)
+                for entry in body["results"]
+            ],
+        )
+        booked = [(entry["kind"], entry["amount"]) for entry in answer["results"]]
+        amount = f"-{order['total_amount']}"
+        self.narrator.expect(
+            booked == [("order_payment", amount)],
+            "ledger",
+            number=order["order_no"],
+            amount=amount,
+            entries=booked,
+        )
+
+    def _expect_status(self, order: Json, *expected: str) -> None:
+        self.narrator.expect(
+            order["status"] in expected,
+            "order_status",
+            number=order["order_no"],
+            expected=expected[0],
+            status=order["status"],
+        )
+
+
+def _number() -> str:
+    return f"DAY-{secrets.token_hex(6).upper()}"
+
+
+def _another_range(offers: Sequence[Offer], basket: Sequence[Offer]) -> Offer | None:
+    """The first offer whose range, or else at least SKU, is not in the basket yet."""
+    ranges = {o.range for o in basket}
+    rest = [o for o in offers if o not in basket]
+    return next((o for o in rest if o.range not in ranges), rest[0] if rest else None)
+
+
+def _adds_up(order: Json) -> bool:
+    return all(
+        sum(Decimal(part[name]) for part in order["suborders"]) == Decimal(order[name])
+        for name in ("goods_amount", "freight_amount", "total_amount")
+    ) and Decimal(order["goods_amount"]) + Decimal(order["freight_amount"]) == Decimal(
+        order["total_amount"]
+    )
+
+
+def _pick(*names: str) -> Callable[[Json], Json]:
+    return lambda body: {name: body.get(name) for name in names}
+
+
+def _first(*names: str) -> Callable[[Json], Json]:
+    return lambda body: _pick(*names)(body["results"][0]) if body["results"] else {}
+
+
+def _order(body: Json) -> Json:
+    shown = _pick("order_no", "status", "is_split", "goods_amount", "freight_amount")(body)
+    return {
+        **shown,
+        "total_amount": body["total_amount"],
+        "suborders": [
+            {
+                "order_no": part["order_no"],
+                "status": part["status"],
+                "skus": [line["sku"] for line in part["lines"]],
+            }
+            for part in body["suborders"]
+        ],
+    }
+
+
+def _message(message: Json) -> Json:
+    return {
+        "sequence": message["sequence"],
+        "type": message["type"],
+        "changed": message["data"].get("changed"),
+    }

@@ -1,0 +1,174 @@
+"""Calls to the partner API, told as they happen and held against what they should answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from openplatform.demo import texts
+
+API = "/api/v1"
+HTTP_TIMEOUT = 15.0  # seconds
+BUSY = (429, 503)
+BUSY_ATTEMPTS = 5
+SHOWN_CHARACTERS = 500
+SHOWN_OF_BODY = 320
+SHOWN_OF_PATH = 110
+
+Json = dict[str, Any]
+
+
+class WalkthroughFailed(Exception):
+    """Something was not as the contract promises; the text says what."""
+
+
+@dataclass
+class Call:
+    """One request, and what of its answer is worth looking at."""
+
+    method: str
+    path: str
+    body: Json | None
+    status: int
+    shows: Any
+
+
+@dataclass
+class Step:
+    """A step of the day and the calls that it took."""
+
+    name: str
+    meaning: str
+    calls: list[Call] = field(default_factory=list)
+
+
+class Narrator:
+    """Speaks to the platform as one merchant.
+
+    :param tell: takes each line of the story as it happens.
+    """
+
+    def __init__(
+        self, *, base_url: str, key: str, language: str, tell: Callable[[str], None]
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.language = language
+        self.tell = tell
+        self.steps: list[Step] = []
+        self.last_path = ""
+        self.was_replayed = False  # the last answer
+        self.session = requests.Session()
+        self.session.trust_env = False  # a proxy or .netrc of the machine is none of the demo's
+        self.session.headers["Authorization"] = f"Bearer {key}"
+        self.session.headers["Accept-Language"] = "zh-hans" if language == "zh" else "en"
+
+    def begin(self, name: str) -> None:
+        """The next step of the day, by its name in ``texts.STEPS``."""
+        step = Step(name, texts.say(texts.STEPS, name, self.language))
+        self.steps.append(step)
+        self.tell(f"\n{len(self.steps)}. {step.meaning}")
+
+    def batch(self, path: str, codes: Sequence[str], *, show: Callable[[Json], Any]) -> list[Json]:
+        """The results of a batch read.
+
+        :raises WalkthroughFailed: unless there is one for each code, in their order.
+        """
+        results: list[Json] = self.call("GET", path, show=show)["results"]
+        self.expect(
+            [row["sku"] for row in results] == list(codes),
+            "entries_missing",
+            path=path.partition("?")[0],
+        )
+        return results
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        show: Callable[[Json], Any],
+        headers: Mapping[str, str] | None = None,
+        status: int = 200,
+        quiet_when_empty: bool = False,
+    ) -> Json:
+        """The answer's body, told and noted; waits when the platform asks to.
+
+        :raises WalkthroughFailed: for another status, or no answer.
+        """
+        self.last_path = path.partition("?")[0]
+        response = self._send(method, path, body, headers)
+        self.was_replayed = response.headers.get("Idempotent-Replayed") == "true"
+        try:
+            answer: Json = response.json()
+        except requests.JSONDecodeError:
+            answer = {"text": response.text[:SHOWN_CHARACTERS]}
+        is_expected = response.status_code == status
+        shows = show(answer) if is_expected else answer
+        if shows or not quiet_when_empty or not is_expected:
+            call = Call(method, f"{API}{path}", body, response.status_code, shows)
+            self.steps[-1].calls.append(call)
+            self._tell_call(call)
+        self.expect(
+            is_expected,
+            "status",
+            method=method,
+            path=_shorten(path),
+            expected=status,
+            status=response.status_code,
+            answer=_shorten(_text(answer)),
+        )
+        return answer
+
+    def _send(
+        self, method: str, path: str, body: Json | None, headers: Mapping[str, str] | None
+    ) -> requests.Response:
+        for attempt in range(1, BUSY_ATTEMPTS + 1):
+            try:
+                response = self.session.request(
+                    method,
+                    f"{self.base_url}{API}{path}",
+                    json=body,
+                    headers=headers,
+                    timeout=HTTP_TIMEOUT,
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise self.failure("unreachable", base_url=self.base_url, reason=error) from error
+            if response.status_code not in BUSY or attempt == BUSY_ATTEMPTS:
+                break
+            wait = response.headers.get("Retry-After", "")
+            time.sleep(min(int(wait), 10) if wait.isdecimal() else 1)
+        return response
+
+    def _tell_call(self, call: Call) -> None:
+        self.tell(f"   {call.method} {_shorten(call.path, SHOWN_OF_PATH)}")
+        if call.body is not None:
+            self.tell(f"       > {_shorten(_text(call.body), SHOWN_OF_BODY)}")
+        self.tell(f"       < {call.status} {_shorten(_text(call.shows))}")
+
+    def failure(self, key: str, **facts: object) -> WalkthroughFailed:
+        """The error to raise, by its name in ``texts.FAILURES``."""
+        return WalkthroughFailed(self.text_of(key, **facts))
+
+    def text_of(self, key: str, **facts: object) -> str:
+        """What went wrong, in the language of the story."""
+        return texts.say(texts.FAILURES, key, self.language, **facts)
+
+    def expect(self, is_so: bool, key: str, **facts: object) -> None:
+        """:raises WalkthroughFailed: when it is not so."""
+        if not is_so:
+            raise self.failure(key, **facts)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _shorten(text: str, limit: int = SHOWN_CHARACTERS) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,202 @@
+"""The demo comes in: an invented range, two merchants, and people who work in the back office."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Q
+
+from accounts.models import Partner
+from accounts.services.keys import create_key
+from catalog.models import Sku
+from openplatform.core.locking import transactional
+from openplatform.core.scopes import Scope
+from openplatform.imports.services.importing import import_file
+from openplatform.regions.models import Region
+from openplatform.regions.services.loading import load_regions
+from orders.models import Carrier, FreightTemplate
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+# Each resource names codes of those before it. Partners come after the goods, so that their
+# message feeds begin with the pools that were opened to them.
+RESOURCES = ("categories", "warehouses", "pools", "products", "stock", "partners", "prices")
+OWN_APPS = ("accounts", "catalog", "orders", "regions", "messaging")
+USERS = (
+    ("admin", "administrator"),
+    ("operator", "operator"),
+    ("finance1", "finance"),
+    ("finance2", "finance"),
+)
+PASSWORD_BYTES = 12
+
+
+class DatabaseNotEmpty(Exception):
+    """The demo is loaded into an empty database only; this one has partners or SKUs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoUser:
+    """Somebody who logs in to the back office. ``role``: administrator, operator or finance."""
+
+    username: str
+    password: str
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoMerchant:
+    """A merchant and the text of its key, which opens every scope."""
+
+    code: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoData:
+    """What one needs to try the platform. Holds secrets."""
+
+    base_url: str
+    users: list[DemoUser]
+    merchants: list[DemoMerchant]
+
+    def to_document(self) -> dict[str, Any]:
+        """The content of ``demo.json``."""
+        return {
+            "base_url": self.base_url,
+            "users": [
+                {"username": user.username, "password": user.password, "role": user.role}
+                for user in self.users
+            ],
+            "merchants": [
+                {"code": merchant.code, "name": merchant.name, "key": merchant.key}
+                for merchant in self.merchants
+            ],
+        }
+
+
+def load_demo(*, actor: str, now: datetime) -> DemoData:
+    """Fill an empty database and write ``demo.json``.
+
+    The steps commit one by one, because each import is a service of its own; a demo that broke
+    off leaves no ``demo.json``, and the database wants emptying before the next try.
+
+    1. Regions, unless they are there.
+    2. The import files of ``openplatform/demo/data``, through the operator's importers.
+    3. Carriers and the freight template.
+    4. A key for each merchant, and staff with their groups.
+
+    :raises DatabaseNotEmpty: when there is a partner or a SKU; nothing is changed then.
+    """
+    if not is_empty():
+        raise DatabaseNotEmpty
+    if not Region.objects.exists():
+        load_regions(file=None, now=now)
+    for resource in RESOURCES:
+        import_file(resource=resource, file=DATA / f"{resource}.csv", actor=actor)
+    _add_carriers_and_freight()
+    data = DemoData(
+        base_url=settings.PUBLIC_URL, users=_add_users(), merchants=_create_merchant_keys()
+    )
+    write_demo_file(data.to_document())
+    return data
+
+
+def is_empty() -> bool:
+    """Whether the demo may be loaded: no partner and no SKU."""
+    return not (Partner.objects.exists() or Sku.objects.exists())
+
+
+def demo_file() -> Path:
+    """Where logins and keys of the demo are kept."""
+    return Path(settings.DATA_DIR) / "demo.json"
+
+
+def read_demo_file() -> dict[str, Any] | None:
+    """The content of ``demo.json``, or None when no demo was loaded."""
+    try:
+        content: dict[str, Any] = json.loads(demo_file().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return content
+
+
+def write_demo_file(content: dict[str, Any]) -> None:
+    """Replace ``demo.json`` in one move; nobody but the owner can read it at any moment."""
+    file = demo_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(content, stream, ensure_ascii=False, indent=2)
+            stream.write("\n")
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@transactional
+def _add_carriers_and_freight() -> None:
+    with (DATA / "carriers.csv").open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            Carrier.objects.get_or_create(code=row["code"], defaults={"name": row["name"]})
+    if not FreightTemplate.objects.filter(is_active=True).exists():
+        FreightTemplate.objects.create(
+            name="按重量计费",
+            first_weight_grams=1000,
+            first_amount=Decimal("8.00"),
+            step_weight_grams=1000,
+            step_amount=Decimal("3.00"),
+        )
+
+
+def _create_merchant_keys() -> list[DemoMerchant]:
+    merchants = []
+    for partner in Partner.objects.order_by("code"):
+        _row, text = create_key(partner_code=partner.code, scopes=Scope.values, note="demo")
+        merchants.append(DemoMerchant(code=partner.code, name=partner.name, key=text))
+    return merchants
+
+
+@transactional
+def _add_users() -> list[DemoUser]:
+    groups = {
+        "operator": _add_group("operator", may_edit=("catalog", "orders")),
+        "finance": _add_group("finance", may_edit=("accounts",)),
+    }
+    users = []
+    for username, role in USERS:
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        user, _is_new = User.objects.get_or_create(username=username)
+        user.is_staff = True
+        user.is_superuser = role == "administrator"
+        user.set_password(password)
+        user.save()
+        user.groups.set([groups[role]] if role in groups else [])
+        users.append(DemoUser(username=username, password=password, role=role))
+    return users
+
+
+def _add_group(name: str, *, may_edit: Iterable[str]) -> Group:
+    """A group that sees everything of ours, and adds, changes and acts in some apps.
+
+    Nobody but the administrator deletes.
+    """
+    group, _is_new = Group.objects.get_or_create(name=name)
+    ours = Permission.objects.filter(content_type__app_label__in=OWN_APPS)
+    may_view = Q(codename__startswith="view_")
+    may_act = Q(content_type__app_label__in=list(may_edit)) & ~Q(codename__startswith="delete_")
+    group.permissions.set(ours.filter(may_view | may_act))
+    return group

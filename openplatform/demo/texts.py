@@ -1,0 +1,148 @@
+"""What the walkthrough says, in both languages."""
+
+from __future__ import annotations
+
+LANGUAGES = ("zh", "en")
+
+STEPS: dict[str, tuple[str, str]] = {
+    "account": (
+        "一把密钥，一个账户：密钥能打开哪些接口，账上有多少钱可用。",
+        "One key, one account: what the key opens, and how much money there is to order with.",
+    ),
+    "pool": (
+        "商品池：平台向本商户开放、正在上架的商品编码。池外的商品等于不存在。",
+        "The pool: codes of goods on shelf that the platform opened to this merchant. Anything "
+        "else does not exist for it.",
+    ),
+    "details": (
+        "商品详情：名称、类目路径、规格、图片、税率、起订量与倍数，供商户建自己的商品页。",
+        "Details: name, category path, specs, images, tax rate, minimum and step, for the "
+        "merchant's own product page.",
+    ),
+    "prices": (
+        "价格：市场价、平台售价、本商户的采购价，以及转售不得低于的底价。",
+        "Prices: market, platform sale, this merchant's purchase price, and the floor it may not "
+        "resell below.",
+    ),
+    "stock": (
+        "分地区库存：只答有或无，从不给数量。同一商品在上海有货，在广东可能没有。",
+        "Stock by region: yes or no, never a number. What 上海 can get, 广东 may not.",
+    ),
+    "address": (
+        "地址库：省、市、区逐级查询，订单地址用到区县的编码。",
+        "The address library: province, city, district; an order names the district's code.",
+    ),
+    "refused": (
+        "被拒绝的下单：每一行错在哪里一次说清，且不占用库存、余额和单号。",
+        "Refused orders: every line at fault is named at once, and no stock, money or number is "
+        "used up.",
+    ),
+    "order": (
+        "下单：锁库存、冻结金额、固定价格。货在两个仓，于是拆成两张子单。",
+        "An order: locks stock, holds the amount, freezes prices. The goods lie in two "
+        "warehouses, so it splits into two suborders.",
+    ),
+    "replay": (
+        "回复丢了怎么办？带同一个 Idempotency-Key 原样再发，得到第一次的答复，不会重复下单。",
+        "A reply got lost? The same request under the same Idempotency-Key gives the first "
+        "answer, never a second order.",
+    ),
+    "confirm": (
+        "确认：冻结转为付款，扣减余额与库存。重复确认得到同样的结果。",
+        "Confirming: the hold becomes a payment, balance and stock are deducted, once.",
+    ),
+    "shipping": (
+        "（平台运营用 manage.py import shipments 导入发货。）",
+        "(The platform's operator ships with manage.py import shipments.)",
+    ),
+    "shipped": (
+        "发货：等待 shipment.created 消息，再查每张子单的承运商和运单号。",
+        "Shipped: wait for shipment.created, then read carrier and waybill of each suborder.",
+    ),
+    "messages": (
+        "消息：这一天里平台说过的话，序号连续，一条不漏。",
+        "Messages: what the platform told today, numbered without gaps.",
+    ),
+    "ledger": (
+        "账本：这张订单一笔付款，金额与订单分毫不差，并记下付款后的余额。",
+        "The ledger: one payment for this order, to the cent, with the balance after it.",
+    ),
+    "done": (
+        "一天结束：从商品池到付款、发货、对上账，只用了一把密钥。",
+        "The day is over: from the pool to a paid, shipped and booked order, with only a key.",
+    ),
+}
+
+FAILURES: dict[str, tuple[str, str]] = {
+    "unreachable": ("无法连接 {base_url}：{reason}", "{base_url} cannot be reached: {reason}"),
+    "status": (
+        "{method} {path} 应答 {expected}，实际是 {status}：{answer}",
+        "{method} {path} should have answered {expected} and answered {status}: {answer}",
+    ),
+    "field_missing": (
+        "{path} 的应答里没有 {field}。",
+        "The answer of {path} has no {field}.",
+    ),
+    "pool_empty": ("商品池里没有上架商品。", "There is nothing on shelf in the pool."),
+    "entries_missing": (
+        "批量接口应按编码逐一作答：{path}",
+        "A batch read must answer each code in its order: {path}",
+    ),
+    "price_missing": ("商品 {sku} 没有采购价。", "There is no purchase price for {sku}."),
+    "no_split_basket": (
+        "找不到分处两仓、都能送到北京的商品；请在演示数据上运行。",
+        "No two SKUs lie in different warehouses that both serve 北京; run this on the demo data.",
+    ),
+    "no_minimum": (
+        "没有起订量大于 1 的在售商品，无法演示拒单。",
+        "No SKU on shelf has a minimum above 1, so a refusal cannot be shown.",
+    ),
+    "no_district": (
+        "地址库里没有 {code} 的下级区县。",
+        "The library has no district under {code}.",
+    ),
+    "faults": (
+        "拒单应说明 {expected}，实际是 {codes}。",
+        "The refusal should have named {expected} and named {codes}.",
+    ),
+    "order_exists": (
+        "被拒绝的单号 {number} 不应留下订单。",
+        "The refused number {number} must not have left an order.",
+    ),
+    "not_split": ("订单 {number} 应被拆单。", "Order {number} should have been split."),
+    "amounts": (
+        "订单 {number} 的子单金额之和不等于订单金额。",
+        "The suborders of {number} do not add up to the order.",
+    ),
+    "not_replayed": (
+        "重发应得到第一次的答复和订单 {number}。",
+        "The retry should have given the first answer and order {number}.",
+    ),
+    "order_status": (
+        "订单 {number} 的状态应为 {expected}，实际是 {status}。",
+        "Order {number} should be {expected} and is {status}.",
+    ),
+    "not_shipped": (
+        "等了 {seconds} 秒，订单 {number} 还没有全部发货。",
+        "After {seconds} s order {number} is still not shipped completely.",
+    ),
+    "no_carrier": ("没有可用的承运商。", "There is no carrier to ship with."),
+    "shipping_failed": ("发货导入失败：{reason}", "The import of shipments failed: {reason}"),
+    "message_missing": (
+        "消息里缺少 {expected}；收到的是 {types}。",
+        "The messages lack {expected}; there were {types}.",
+    ),
+    "message_gap": (
+        "消息序号不连续：{after} 之后是 {sequence}。",
+        "The sequence has a gap: after {after} comes {sequence}.",
+    ),
+    "ledger": (
+        "订单 {number} 应有一笔 {amount} 的付款，账本里是 {entries}。",
+        "Order {number} should have one payment of {amount}; the ledger has {entries}.",
+    ),
+}
+
+
+def say(texts: dict[str, tuple[str, str]], key: str, language: str, **facts: object) -> str:
+    """A text in one of ``LANGUAGES``, with its facts filled in."""
+    return texts[key][LANGUAGES.index(language)].format(**facts)
