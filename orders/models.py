@@ -14,8 +14,8 @@ from orders.states import OrderStatus, SuborderStatus
 
 
 class Order(models.Model):
-    """What a merchant ordered under one number of its own. Its status changes in one place:
-    ``orders/services/steps.py``.
+    """What a merchant ordered under one number of its own. Its status changes in
+    ``orders/services/transitions.py`` until it is paid, in ``shipping.py`` afterwards.
     """
 
     order_no = models.CharField(_("order number"), max_length=24)

@@ -47,7 +47,8 @@ ORDER_TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     O.CANCELLED: frozenset(),
     O.EXPIRED: frozenset(),
     O.PAID: _AFTER_PAYMENT - {O.PAID},
-    O.PARTLY_SHIPPED: frozenset({O.SHIPPED, O.DELIVERED, O.COMPLETED, O.CLOSED}),
+    # Back to paid when the part that was shipped is closed by a refund and the others still wait.
+    O.PARTLY_SHIPPED: frozenset({O.PAID, O.SHIPPED, O.DELIVERED, O.COMPLETED, O.CLOSED}),
     O.SHIPPED: frozenset({O.DELIVERED, O.COMPLETED, O.CLOSED}),
     O.DELIVERED: frozenset({O.COMPLETED, O.CLOSED}),
     O.COMPLETED: frozenset({O.CLOSED}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +13,7 @@ from accounts.services.partners import add_partner
 from catalog.imports.lookups import CodeLookup, Repeats
 from catalog.models import Pool, PoolAssignment
 from catalog.services.membership import add_assignments
-from catalog.services.partners import update_partner
+from catalog.services.partners import set_alert_thresholds, update_partner
 from openplatform.core import money
 from openplatform.imports.parsers import (
     parse_code,
@@ -33,11 +34,15 @@ class PartnerImporter(Importer):
         self._repeats = Repeats()
         self._pools = CodeLookup(Pool)
         self._receivers: dict[int, list[int]] = defaultdict(list)
+        self._thresholds: dict[int, Decimal] = {}
 
     def take(self, rows: Sequence[Row]) -> None:
         self._pools.load(code for row in rows for code in row.get("pools") or ())
         codes = [row.values["code"] for row in rows]
-        known = {partner.code: partner for partner in Partner.objects.filter(code__in=codes)}
+        known = {
+            partner.code: partner
+            for partner in Partner.objects.select_related("wallet").filter(code__in=codes)
+        }
         assigned = set(
             PoolAssignment.objects.filter(partner__code__in=codes).values_list(
                 "pool_id", "partner_id"
@@ -53,15 +58,24 @@ class PartnerImporter(Importer):
                 partner = self._add(row)
                 self.context.count(created=1)
             else:
-                is_changed = update_partner(
-                    partner=partner,
-                    name=row.values["name"],
-                    email=(row.get("email") or "") if "email" in self.context.columns else None,
-                    alert_threshold=row.get("alert_threshold"),
-                ) or any((pool_id, partner.pk) not in assigned for pool_id in pool_ids)
+                is_changed = self._update(partner, row) or any(
+                    (pool_id, partner.pk) not in assigned for pool_id in pool_ids
+                )
                 self.context.count(updated=int(is_changed), unchanged=int(not is_changed))
             for pool_id in pool_ids:
                 self._receivers[pool_id].append(partner.pk)
+
+    def _update(self, partner: Partner, row: Row) -> bool:
+        threshold = row.get("alert_threshold")
+        has_moved = threshold is not None and threshold != partner.wallet.alert_threshold
+        if has_moved:
+            self._thresholds[partner.pk] = threshold
+        is_changed = update_partner(
+            partner=partner,
+            name=row.values["name"],
+            email=(row.get("email") or "") if "email" in self.context.columns else None,
+        )
+        return is_changed or has_moved
 
     def _add(self, row: Row) -> Partner:
         return add_partner(
@@ -77,6 +91,7 @@ class PartnerImporter(Importer):
 
     def finish(self) -> None:
         add_assignments(partners=self._receivers)
+        set_alert_thresholds(thresholds=self._thresholds)
 
 
 PARTNERS = Resource(

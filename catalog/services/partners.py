@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -94,17 +94,8 @@ def _faults_of(code: str, name: str, email: str) -> list[DomainError]:
     return faults
 
 
-def update_partner(
-    *,
-    partner: Partner,
-    name: str,
-    email: str | None = None,
-    alert_threshold: Decimal | None = None,
-) -> bool:
-    """Step: change what is not money; None leaves a field. Answers whether anything differed.
-
-    The threshold only decides when the merchant is warned, so it moves without a ledger entry.
-    """
+def update_partner(*, partner: Partner, name: str, email: str | None = None) -> bool:
+    """Step: change what is not money; None leaves a field. Answers whether anything differed."""
     require_transaction()
     changes = {"name": name} | ({} if email is None else {"email": email})
     changed = [field for field, value in changes.items() if getattr(partner, field) != value]
@@ -112,7 +103,13 @@ def update_partner(
         for field in changed:
             setattr(partner, field, changes[field])
         partner.save(update_fields=changed)
-    if alert_threshold is None:
-        return bool(changed)
-    wallets = Wallet.objects.filter(partner=partner).exclude(alert_threshold=alert_threshold)
-    return bool(wallets.update(alert_threshold=alert_threshold)) or bool(changed)
+    return bool(changed)
+
+
+def set_alert_thresholds(*, thresholds: Mapping[int, Decimal]) -> None:
+    """Step: when partners (by id) are warned. No money moves, but wallets are locked: in order of
+    partner, and last.
+    """
+    require_transaction()
+    for partner_id, threshold in sorted(thresholds.items()):
+        Wallet.objects.filter(partner_id=partner_id).update(alert_threshold=threshold)

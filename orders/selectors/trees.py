@@ -44,12 +44,14 @@ TREES = """
                 'purchase_price', line.purchase_price::text,
                 'market_price', line.market_price::text, 'sale_price', line.sale_price::text,
                 'tax_rate', line.tax_rate::text, 'amount', line.amount::text,
-                'refunded_amount', line.refunded_amount::text, 'stock_id', stock.id
+                'refunded_amount', line.refunded_amount::text,
+                'stock_id', (
+                    SELECT stock.id FROM catalog_stock stock
+                    WHERE stock.sku_id = line.sku_id AND stock.warehouse_id = part.warehouse_id
+                )
             ) ORDER BY line.line_no), '[]')::text
             FROM orders_orderline line
             JOIN orders_suborder part ON part.id = line.suborder_id
-            JOIN catalog_stock stock
-                ON stock.sku_id = line.sku_id AND stock.warehouse_id = part.warehouse_id
             WHERE line.order_id = "order".id
         ) AS lines,
         (

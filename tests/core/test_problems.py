@@ -12,7 +12,6 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from openplatform.core.api.problems import BY_CONSTRAINT
 from openplatform.core.errors import CODES, DomainError, Refusal
 from tests.cast import Merchant, openapi_document
 
@@ -340,7 +339,3 @@ def test_detail_of_a_refusal_is_the_first_ones() -> None:
     refusal = Refusal([CODES["not_found"]("no such SKU"), CODES["field_invalid"]()])
 
     assert (refusal.detail, len(refusal.faults)) == ("no such SKU", 2)
-
-
-def test_named_constraints_speak_with_errors_that_are_declared() -> None:
-    assert [error for error in BY_CONSTRAINT.values() if CODES.get(error.code) is not error] == []

@@ -37,6 +37,8 @@ class RequestMiddleware:
         is_api = is_api_path(request.path_info)
         response = self._answer(request) if is_api else self.get_response(request)
         response["X-Request-Id"] = request_id
+        if not response.streaming:
+            response["Content-Length"] = str(len(response.content))
         # The path without its query: a key sent there by mistake must not reach the log.
         log.info(
             "request",

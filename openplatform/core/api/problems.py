@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import translation
 from django.views.decorators.debug import sensitive_variables
@@ -32,8 +32,6 @@ BY_STATUS: dict[int, type[DomainError]] = {
     415: errors.MediaTypeUnsupported,
     503: errors.TemporarilyUnavailable,
 }
-# Named database constraints that speak for a rule of the domain; apps add theirs.
-BY_CONSTRAINT: dict[str, type[DomainError]] = {}
 
 
 def problem_document(error: DomainError, request_id: str) -> dict[str, Any]:
@@ -112,15 +110,7 @@ def as_domain_error(error: Exception) -> DomainError | None:
     if isinstance(error, OperationalError | InterfaceError):
         log.warning("database_unavailable", error=str(error))
         return errors.TemporarilyUnavailable()
-    if isinstance(error, IntegrityError):
-        return _from_constraint(error)
     return None
-
-
-def _from_constraint(error: IntegrityError) -> DomainError | None:
-    diagnostics = getattr(error.__cause__, "diag", None)
-    rule = BY_CONSTRAINT.get(getattr(diagnostics, "constraint_name", None) or "")
-    return rule() if rule else None
 
 
 def ensure_problem(response: HttpResponse | Response, request: HttpRequest) -> HttpResponse:

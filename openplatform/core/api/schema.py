@@ -47,6 +47,10 @@ class OperationSchema(AutoSchema):
     def get_operation_id(self) -> str:
         return cast("PartnerAPIView", self.view).operation
 
+    def get_summary(self) -> str:
+        view = getattr(self.view, "by_method", {}).get(self.method, type(self.view))
+        return str(view.__doc__).partition("\n")[0].rstrip(".")
+
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").partition("/")[0]]
 

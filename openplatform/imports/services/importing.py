@@ -81,9 +81,11 @@ def _import_rows(
     now: clock.Clock,
     on_progress: Progress | None,
 ) -> ImportReport:
-    for setting in PATIENCE.split(";"):
-        with connection.cursor() as cursor:
+    with connection.cursor() as cursor:
+        for setting in PATIENCE.split(";"):
             cursor.execute(setting)
+        # Rows are locked in the order of the file; two files of one kind must not meet.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"import {resource.name}"])
     with contextlib.closing(read_rows(file)) as lines:
         columns = _read_head(resource, lines)
         context = Context(
