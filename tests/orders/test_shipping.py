@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import transaction
 
 from catalog.models import StockMovement
 from openplatform.core.errors import DomainError, FieldInvalid, NotFound
-from openplatform.core.locking import NotInTransaction
+from openplatform.core.locking import NotInTransaction, transactional
 from openplatform.messaging.models import Outbox
 from orders.errors import OrderStateConflict, QuantityExceedsOrdered
 from orders.models import Carrier, Order, OrderEvent, OrderLine, Shipment, ShipmentLine, Suborder
@@ -302,18 +301,23 @@ def test_nothing_stays_when_the_transaction_around_the_step_fails(
     shop: World, merchant: Merchant
 ) -> None:
     shop.make_sku("A", north=5)
-    order_no = pay(merchant)["order_no"]
+    order_no = pay(merchant, items=[("A", 2)])["order_no"]
 
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        add_shipment(
-            suborder_no=f"{order_no}-1",
-            carrier_code="sf",
-            waybill_no="SF-1",
-            shipped_at=NOON,
-            actor="operator",
-            now=NOON,
-        )
-        raise ZeroDivisionError
+    @transactional
+    def ship_two() -> None:
+        for waybill_no, quantity in (("SF-1", 1), ("SF-2", 99)):
+            add_shipment(
+                suborder_no=f"{order_no}-1",
+                carrier_code="sf",
+                waybill_no=waybill_no,
+                quantities={1: quantity},
+                shipped_at=NOON,
+                actor="operator",
+                now=NOON,
+            )
+
+    with pytest.raises(QuantityExceedsOrdered):
+        ship_two()
 
     assert statuses(order_no) == ("paid", ["awaiting_shipment"])
     assert_nothing_shipped()

@@ -20,7 +20,11 @@ Plan = list[list[Part]]
 def demand_of(number: int, held: dict[int, int], quantity: int) -> Demand:
     """So many units of a SKU of which each warehouse holds so many."""
     lots = tuple(
-        Lot(stock_id=number * 100 + warehouse_id, warehouse_id=warehouse_id, sellable=held[warehouse_id])
+        Lot(
+            stock_id=number * 100 + warehouse_id,
+            warehouse_id=warehouse_id,
+            sellable=held[warehouse_id],
+        )
         for warehouse_id in WAREHOUSES
         if held.get(warehouse_id)
     )

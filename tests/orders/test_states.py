@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations_with_replacement, product
 
 import pytest
 
+from openplatform.core import clock
 from openplatform.core.errors import DomainError
 from orders.models import Order, Suborder
 from orders.services.cancellation import cancel_order, expire_order
@@ -17,7 +19,6 @@ from orders.states import (
     SuborderStatus,
     paid_order_status,
 )
-from openplatform.core import clock
 from tests.cast import Merchant, World
 from tests.orders.acts import let_expire, place, ship, stock_numbers
 
@@ -135,6 +136,15 @@ def act(action: str, partner_id: int, order_no: str) -> None:
         expire_order(order_no=order_no, now=now)
 
 
+def refusal_of(call: Callable[[], object]) -> str | None:
+    """The code that a call is refused with; None when it is answered."""
+    try:
+        call()
+    except DomainError as refused:
+        return refused.code
+    return None
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("status", OUTCOMES)
 def test_order_past_its_deadline_moves_only_by_the_table(
@@ -146,12 +156,11 @@ def test_order_past_its_deadline_moves_only_by_the_table(
     Order.objects.update(status=status)
     outcome = OUTCOMES[status][ACTIONS.index(action)]
 
-    try:
-        act(action, merchant.partner.pk, order_no)
-    except DomainError as refused:
-        assert refused.code == outcome
-        outcome = None
+    refusal = refusal_of(lambda: act(action, merchant.partner.pk, order_no))
 
+    if refusal is not None:
+        assert refusal == outcome
+        outcome = None
     after = Order.objects.get()
     assert after.status == (outcome or status)
     assert outcome is None or outcome in ORDER_MOVES[status].split()
@@ -167,13 +176,8 @@ def test_part_ships_only_by_the_table(shop: World, merchant: Merchant, status: s
     Suborder.objects.update(status=status)
     may_ship = status in {"awaiting_shipment", "partly_shipped"}
 
-    try:
-        ship(f"{order_no}-1")
-        has_shipped = True
-    except DomainError as refused:
-        assert refused.code == "order_state_conflict"
-        has_shipped = False
+    refusal = refusal_of(lambda: ship(f"{order_no}-1"))
 
-    assert has_shipped == may_ship
+    assert refusal == (None if may_ship else "order_state_conflict")
     assert Suborder.objects.get().status == ("shipped" if may_ship else status)
     assert stock_numbers() == (4, 0, 0 if may_ship else 1)

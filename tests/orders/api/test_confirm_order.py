@@ -292,8 +292,7 @@ def test_refused_without_a_key_or_scope(shop: World, merchant: Merchant) -> None
     order_no = place(merchant)["order_no"]
 
     answers = [
-        api.post(f"/orders/{order_no}/confirm")
-        for api in (Api(), merchant.api_with("orders:read"))
+        api.post(f"/orders/{order_no}/confirm") for api in (Api(), merchant.api_with("orders:read"))
     ]
 
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [

@@ -165,9 +165,7 @@ def test_refused_without_a_key_or_scope(shop: World, merchant: Merchant) -> None
     shop.make_sku("A", north=5)
     order_no = place(merchant)["order_no"]
 
-    answers = [
-        api.get(f"/orders/{order_no}") for api in (Api(), merchant.api_with("orders:write"))
-    ]
+    answers = [api.get(f"/orders/{order_no}") for api in (Api(), merchant.api_with("orders:write"))]
 
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
         (401, "key_missing"),

@@ -240,7 +240,7 @@ def test_files_that_name_the_same_goods_in_opposite_order_do_not_deadlock(
     monkeypatch.setattr(shipping, "_take_from_stock", take_slowly)
 
     reports = race(
-        *[lambda file=file: import_file(resource="shipments", file=file, actor="test").created  # type: ignore[misc]
+        *[lambda file=file: import_file(resource="shipments", file=file, actor="test").created
           for file in files]
     )  # fmt: skip
 
@@ -257,9 +257,7 @@ def test_same_file_twice_at_once_ships_once(
     numbers = [pay(merchant, f"M-{number}")["order_no"] for number in range(3)]
     file = write_csv(tmp_path / "shipments.csv", [row(f"{number}-1") for number in numbers])
 
-    outcomes = race(
-        *[lambda: import_file(resource="shipments", file=file, actor="test")] * 2
-    )
+    outcomes = race(*[lambda: import_file(resource="shipments", file=file, actor="test")] * 2)
 
     assert sorted((report.created, report.unchanged) for report in outcomes) == [  # type: ignore[union-attr]
         (0, 3),
