@@ -70,8 +70,9 @@ bench: $(DEVELOPMENT) ## place and confirm against Postgres alone and simpler vi
 openapi: $(DEVELOPMENT) ## docs/openapi.yaml from the code
 	$(MANAGE) spectacular --lang en --file docs/openapi.yaml --validate --fail-on-warn
 
-messages: $(DEVELOPMENT) ## compiled translations
-	$(BIN)/pybabel compile --statistics --domain django --directory openplatform/backoffice/locale
+messages: $(DEVELOPMENT) ## translations: taken from the code, and compiled
+	$(BIN)/python tools/messages.py extract
+	$(BIN)/python tools/messages.py compile
 
 clean: ## stops this checkout's embedded Postgres; removes .data and caches
 	@if [ -x $(BIN)/python ]; then \

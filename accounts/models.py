@@ -27,18 +27,24 @@ class Partner(models.Model):
         SUSPENDED = "suspended", _("Suspended")
 
     code = models.CharField(
-        _("code"), max_length=64, unique=True,
+        _("code"),
+        max_length=64,
+        unique=True,
         validators=[RegexValidator(r"\A[A-Za-z0-9._-]{1,64}\Z")],
     )
     name = models.CharField(_("name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind, default=Kind.MERCHANT)
     status = models.CharField(
-        _("status"), max_length=16, choices=Status, default=Status.ACTIVE,
+        _("status"),
+        max_length=16,
+        choices=Status,
+        default=Status.ACTIVE,
         help_text=_("Suspended stops the placing of orders and nothing else"),
     )
     email = models.EmailField(_("email"), blank=True)
     order_expiry_minutes = models.PositiveIntegerField(
-        _("order expiry (minutes)"), default=DEFAULT_EXPIRY_MINUTES,
+        _("order expiry (minutes)"),
+        default=DEFAULT_EXPIRY_MINUTES,
         validators=[MinValueValidator(1), MaxValueValidator(7 * 24 * 60)],
         help_text=_("How long a placed order waits for its confirmation"),
     )
@@ -68,13 +74,17 @@ class ApiKey(models.Model):
     prefix = models.CharField(_("prefix"), max_length=16)
     digest = models.BinaryField(_("digest"), unique=True, help_text=_("SHA-256 of the key"))
     scopes = ArrayField(
-        models.CharField(max_length=32, choices=Scope), verbose_name=_("scopes"),
+        models.CharField(max_length=32, choices=Scope),
+        verbose_name=_("scopes"),
     )
     note = models.CharField(_("note"), max_length=200, blank=True)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
     last_used_at = models.DateTimeField(
-        _("last used at"), null=True, blank=True, help_text=_("To the minute"),
+        _("last used at"),
+        null=True,
+        blank=True,
+        help_text=_("To the minute"),
     )
     created_at = models.DateTimeField(_("created at"), db_default=Now())
 
@@ -145,7 +155,10 @@ class LedgerEntry(models.Model):
         ORDER = "order", _("Order")
 
     partner = models.ForeignKey(
-        Partner, models.PROTECT, db_index=False, related_name="ledger_entries",
+        Partner,
+        models.PROTECT,
+        db_index=False,
+        related_name="ledger_entries",
         verbose_name=_("partner"),
     )
     entry_no = models.BigIntegerField(_("entry number"), help_text=_("Counts per partner"))
@@ -203,7 +216,10 @@ class HoldEntry(models.Model):
         PAID = "paid", _("Paid")
 
     partner = models.ForeignKey(
-        Partner, models.PROTECT, db_index=False, related_name="hold_entries",
+        Partner,
+        models.PROTECT,
+        db_index=False,
+        related_name="hold_entries",
         verbose_name=_("partner"),
     )
     hold_no = models.BigIntegerField(_("hold number"))
@@ -275,7 +291,9 @@ class TopUp(models.Model):
     )
     amount = AmountField(_("amount"))
     reference = models.CharField(
-        _("reference"), max_length=64, help_text=_("The number of the bank transfer"),
+        _("reference"),
+        max_length=64,
+        help_text=_("The number of the bank transfer"),
     )
     note = models.CharField(_("note"), max_length=200, blank=True)
     actor = models.CharField(_("by"), max_length=150)
@@ -289,9 +307,7 @@ class TopUp(models.Model):
             models.UniqueConstraint(
                 fields=["partner", "reference"], name="top_up_reference_unique_per_partner"
             ),
-            models.CheckConstraint(
-                condition=models.Q(amount__gt=0), name="top_up_amount_positive"
-            ),
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="top_up_amount_positive"),
         ]
 
     def __str__(self) -> str:

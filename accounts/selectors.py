@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -11,11 +12,31 @@ from accounts.models import ApiKey, LedgerEntry, Partner, Wallet
 from openplatform.core import money
 from openplatform.core.clock import to_text
 from openplatform.core.errors import NotFound
+from openplatform.core.statements import send
 
 
-def find_api_key(*, digest: bytes) -> ApiKey | None:
+# Read for nearly every request, so a plain statement: the ORM takes a fifth of a placement for it.
+FIND_API_KEY = """
+    SELECT id, partner_id, scopes, expires_at, revoked_at, last_used_at
+    FROM accounts_apikey WHERE digest = %s
+"""
+
+
+class KeyRow(NamedTuple):
+    """What authentication needs to know of a key."""
+
+    id: int
+    partner_id: int
+    scopes: list[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+def find_api_key(*, digest: bytes) -> KeyRow | None:
     """The key with this digest, whatever its state."""
-    return ApiKey.objects.filter(digest=digest).first()
+    row = send(FIND_API_KEY, [digest]).row()
+    return None if row is None else KeyRow(*row)
 
 
 def get_partner(*, code: str) -> Partner:

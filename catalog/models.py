@@ -28,7 +28,11 @@ class Category(models.Model):
     code = _code_field()
     name = models.CharField(_("name"), max_length=120)
     parent = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="children",
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
         verbose_name=_("parent"),
     )
     level = models.PositiveSmallIntegerField(_("level"), editable=False)
@@ -66,7 +70,11 @@ class Product(models.Model):
         Category, models.PROTECT, related_name="products", verbose_name=_("category")
     )
     brand = models.ForeignKey(
-        Brand, models.PROTECT, null=True, blank=True, related_name="products",
+        Brand,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="products",
         verbose_name=_("brand"),
     )
     unit = models.CharField(_("unit"), max_length=16, blank=True)
@@ -100,7 +108,10 @@ class Sku(models.Model):
     weight_grams = models.PositiveIntegerField(_("weight (g)"), default=0)
     barcode = models.CharField(_("barcode"), max_length=32, blank=True)
     tax_rate = models.DecimalField(
-        _("tax rate"), max_digits=5, decimal_places=4, default=Decimal("0.13"),
+        _("tax rate"),
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.13"),
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("0.13 means 13 %"),
     )
@@ -108,7 +119,9 @@ class Sku(models.Model):
         _("minimum quantity"), default=1, validators=[MinValueValidator(1)]
     )
     quantity_step = models.PositiveIntegerField(
-        _("quantity step"), default=1, validators=[MinValueValidator(1)],
+        _("quantity step"),
+        default=1,
+        validators=[MinValueValidator(1)],
         help_text=_("A quantity is a multiple of the step"),
     )
     shelf_state = models.CharField(
@@ -196,9 +209,7 @@ class PoolMembership(models.Model):
     pool = models.ForeignKey(
         Pool, models.PROTECT, related_name="memberships", verbose_name=_("pool")
     )
-    sku = models.ForeignKey(
-        Sku, models.PROTECT, related_name="memberships", verbose_name=_("SKU")
-    )
+    sku = models.ForeignKey(Sku, models.PROTECT, related_name="memberships", verbose_name=_("SKU"))
     created_at = models.DateTimeField(_("created at"), db_default=Now())
 
     class Meta:
@@ -209,7 +220,7 @@ class PoolMembership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pool_id} {self.sku_id}"
+        return f"{self.pool.code} {self.sku.code}"
 
 
 class PoolAssignment(models.Model):
@@ -219,7 +230,9 @@ class PoolAssignment(models.Model):
         Pool, models.PROTECT, related_name="assignments", verbose_name=_("pool")
     )
     partner = models.ForeignKey(
-        "accounts.Partner", models.PROTECT, related_name="pool_assignments",
+        "accounts.Partner",
+        models.PROTECT,
+        related_name="pool_assignments",
         verbose_name=_("partner"),
     )
     created_at = models.DateTimeField(_("created at"), db_default=Now())
@@ -232,7 +245,7 @@ class PoolAssignment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pool_id} {self.partner_id}"
+        return f"{self.pool.code} {self.partner.code}"
 
 
 class PurchasePrice(models.Model):
@@ -242,7 +255,9 @@ class PurchasePrice(models.Model):
     """
 
     partner = models.ForeignKey(
-        "accounts.Partner", models.PROTECT, related_name="purchase_prices",
+        "accounts.Partner",
+        models.PROTECT,
+        related_name="purchase_prices",
         verbose_name=_("partner"),
     )
     sku = models.ForeignKey(
@@ -250,7 +265,11 @@ class PurchasePrice(models.Model):
     )
     fixed_price = AmountField(_("fixed price"), null=True, blank=True)
     discount_percent = models.DecimalField(
-        _("percent of the sale price"), max_digits=5, decimal_places=2, null=True, blank=True,
+        _("percent of the sale price"),
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
         help_text=_("85 means 85 % of the sale price"),
     )
     starts_at = models.DateTimeField(_("starts at"), db_default=Now())
@@ -281,7 +300,7 @@ class PurchasePrice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.partner_id} {self.sku_id}"
+        return f"{self.partner.code} {self.sku.code}"
 
 
 class Warehouse(models.Model):
@@ -293,7 +312,10 @@ class Warehouse(models.Model):
         "regions.Region", models.PROTECT, related_name="+", verbose_name=_("region")
     )
     serves = models.ManyToManyField(
-        "regions.Region", blank=True, related_name="+", verbose_name=_("served regions"),
+        "regions.Region",
+        blank=True,
+        related_name="+",
+        verbose_name=_("served regions"),
         help_text=_("Of any level; none means everywhere"),
     )
     priority = models.IntegerField(
@@ -351,7 +373,7 @@ class Stock(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.warehouse_id} {self.sku_id}: {self.on_hand}"
+        return f"{self.warehouse.code} {self.sku.code}"
 
 
 class StockMovement(models.Model):

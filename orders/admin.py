@@ -10,8 +10,10 @@ from django.db.models import Model, Prefetch, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -52,9 +54,7 @@ STATUS_COLOURS = {
     "expired": "neutral",
     "closed": "neutral",
 }
-STATUS_NAMES = {
-    status.value: status.label for status in (*SuborderStatus, *OrderStatus)
-}
+STATUS_NAMES = {status.value: status.label for status in (*SuborderStatus, *OrderStatus)}
 
 
 def _link(url_name: str, key: int, text: str) -> SafeString:
@@ -63,29 +63,6 @@ def _link(url_name: str, key: int, text: str) -> SafeString:
         reverse(f"admin:{url_name}", args=(key,)),
         text,
     )
-
-
-class EventInline(ReadOnlyInline):
-    """What happened to an order, oldest first."""
-
-    model = OrderEvent
-    verbose_name_plural = _("history of states")
-    fields = ("created_at", "subject_no", "from_name", "to_name", "actor", "reason")
-    readonly_fields = ("from_name", "to_name")
-    per_page = 50
-    hide_title = False
-    tab = False
-    show_change_link = False
-
-    @display(description=_("from"))
-    def from_name(self, event: OrderEvent) -> type_of_text:
-        """The state it left."""
-        return STATUS_NAMES.get(event.from_status, event.from_status)
-
-    @display(description=_("to"))
-    def to_name(self, event: OrderEvent) -> type_of_text:
-        """The state it came to."""
-        return STATUS_NAMES.get(event.to_status, event.to_status)
 
 
 @admin.register(Order)
@@ -112,7 +89,7 @@ class OrderAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": (
-                    ("order_no", "status_badge"),
+                    ("order_no", "status"),
                     ("partner", "merchant_order_no"),
                     ("goods_amount", "freight_amount"),
                     ("total_amount", "refunded_amount"),
@@ -135,8 +112,6 @@ class OrderAdmin(ReadOnlyAdmin):
             {"fields": ("remark", "purchase_order_no", "metadata"), "classes": ("collapse",)},
         ),
     )
-    readonly_fields = ("status_badge",)
-    inlines = (EventInline,)
     change_form_outer_after_template = "backoffice/order_parts.html"
 
     def change_view(
@@ -147,15 +122,18 @@ class OrderAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """With the suborders, their lines and parcels."""
+        order_id = int(object_id) if object_id.isdecimal() else 0
         shipped = Shipment.objects.select_related("carrier").prefetch_related("lines__line")
         parts = (
-            Suborder.objects.filter(order_id=object_id if object_id.isdigit() else None)
+            Suborder.objects.filter(order_id=order_id)
             .select_related("warehouse", "split_from")
             .prefetch_related("lines", Prefetch("shipments", shipped))
             .order_by("id")
         )
         context = {
             "parts": parts,
+            "events": OrderEvent.objects.filter(order_id=order_id).order_by("id"),
+            "names": STATUS_NAMES,
             "shippable": SHIPPABLE,
             "colours": STATUS_COLOURS,
             "may_ship": request.user.has_perm("orders.add_shipment"),
@@ -180,9 +158,7 @@ class ToShipFilter(DropdownFilter):
         """One choice, beside all."""
         return [("yes", _("Something is left to ship"))]
 
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Suborder]
-    ) -> QuerySet[Suborder]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Suborder]) -> QuerySet[Suborder]:
         """Paid and not wholly shipped."""
         return queryset.filter(status__in=SHIPPABLE) if self.value() == "yes" else queryset
 
@@ -198,7 +174,6 @@ class LineInline(ReadOnlyInline):
         "line_no", "sku_code", "name", "quantity", "shipped_quantity", "refunded_quantity",
         "purchase_price", "amount",
     )  # fmt: skip
-    hide_title = False
     tab = False
     show_change_link = False
 
@@ -209,7 +184,6 @@ class ShipmentInline(ReadOnlyInline):
     model = Shipment
     verbose_name_plural = _("shipments")
     fields = ("shipment_no", "carrier", "waybill_no", "shipped_at", "actor")
-    hide_title = False
     tab = False
 
 
@@ -234,14 +208,14 @@ class SuborderAdmin(ReadOnlyAdmin):
     search_help_text = _("Order number, merchant's order number or phone of the consignee")
     ordering = ("-id",)
     fields = (
-        ("order_no", "status_badge"),
+        ("order_no", "status"),
         ("order_link", "warehouse"),
         ("consignee", "address"),
         ("goods_amount", "freight_amount"),
         ("total_amount", "refunded_amount"),
         ("paid_at", "shipped_at"),
     )
-    readonly_fields = ("status_badge", "order_link", "consignee", "address", "paid_at")
+    readonly_fields = ("order_link", "consignee", "address", "paid_at")
     inlines = (LineInline, ShipmentInline)
     actions_detail = ("ship",)
     actions_row = ("ship",)
@@ -326,9 +300,10 @@ class SuborderAdmin(ReadOnlyAdmin):
         return f"{part.order.consignee_region_name} {part.order.consignee_address}"
 
     @display(description=_("paid at"), ordering="order__paid_at")
-    def paid_at(self, part: Suborder) -> Any:
+    def paid_at(self, part: Suborder) -> str:
         """When the order was confirmed."""
-        return part.order.paid_at
+        paid_at = part.order.paid_at
+        return date_format(localtime(paid_at), "DATETIME_FORMAT") if paid_at else ""
 
 
 class ShipmentLineInline(ReadOnlyInline):
@@ -337,7 +312,6 @@ class ShipmentLineInline(ReadOnlyInline):
     model = ShipmentLine
     verbose_name_plural = _("shipment lines")
     fields = ("line", "quantity")
-    hide_title = False
     tab = False
     show_change_link = False
 
@@ -385,6 +359,7 @@ class CarrierAdmin(ModelAdmin):
     list_filter = ("is_active",)
     search_fields = ("code", "name")
     readonly_on_change = ("code",)
+    fields = ("code", "name", "is_active")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only of one that never carried anything."""

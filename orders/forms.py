@@ -85,7 +85,5 @@ class FreightTemplateForm(ModelForm):  # type: ignore[type-arg] # Django's own i
                 self.add_error(name, _("An amount is not negative"))
         others = FreightTemplate.objects.filter(is_active=True).exclude(pk=self.instance.pk)
         if values.get("is_active") and others.exists():
-            self.add_error(
-                "is_active", _("Another template is in use; take it out of use first")
-            )
+            self.add_error("is_active", _("Another template is in use; take it out of use first"))
         return values

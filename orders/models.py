@@ -20,7 +20,10 @@ class Order(models.Model):
 
     order_no = models.CharField(_("order number"), max_length=24)
     partner = models.ForeignKey(
-        "accounts.Partner", models.PROTECT, db_index=False, related_name="orders",
+        "accounts.Partner",
+        models.PROTECT,
+        db_index=False,
+        related_name="orders",
         verbose_name=_("partner"),
     )
     merchant_order_no = models.CharField(_("merchant's order number"), max_length=64)
@@ -39,7 +42,10 @@ class Order(models.Model):
     consignee_name = models.CharField(_("consignee"), max_length=64)
     consignee_phone = models.CharField(_("phone"), max_length=32)
     consignee_region = models.ForeignKey(
-        "regions.Region", models.PROTECT, db_index=False, related_name="+",
+        "regions.Region",
+        models.PROTECT,
+        db_index=False,
+        related_name="+",
         verbose_name=_("region"),
     )
     consignee_region_name = models.CharField(
@@ -80,7 +86,8 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["partner", "updated_at", "id"], name="order_updated_at"),
             models.Index(
-                fields=["expires_at"], condition=models.Q(status="pending_payment"),
+                fields=["expires_at"],
+                condition=models.Q(status="pending_payment"),
                 name="order_pending_expires_at",
             ),
         ]
@@ -97,11 +104,18 @@ class Suborder(models.Model):
     )
     order_no = models.CharField(_("suborder number"), max_length=24)
     split_from = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="parts",
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="parts",
         verbose_name=_("split from"),
     )
     warehouse = models.ForeignKey(
-        "catalog.Warehouse", models.PROTECT, db_index=False, related_name="+",
+        "catalog.Warehouse",
+        models.PROTECT,
+        db_index=False,
+        related_name="+",
         verbose_name=_("warehouse"),
     )
     status = models.CharField(_("status"), max_length=24, choices=SuborderStatus)
@@ -183,9 +197,7 @@ class OrderLine(models.Model):
 class OrderEvent(models.Model):
     """One change of status of an order or suborder. Append-only."""
 
-    order = models.ForeignKey(
-        Order, models.PROTECT, related_name="events", verbose_name=_("order")
-    )
+    order = models.ForeignKey(Order, models.PROTECT, related_name="events", verbose_name=_("order"))
     subject_no = models.CharField(_("order or suborder number"), max_length=24)
     from_status = models.CharField(_("from"), max_length=24, blank=True)
     to_status = models.CharField(_("to"), max_length=24)
@@ -302,7 +314,8 @@ class FreightTemplate(models.Model):
                 name="freight_template_weights_positive",
             ),
             models.UniqueConstraint(
-                fields=["is_active"], condition=models.Q(is_active=True),
+                fields=["is_active"],
+                condition=models.Q(is_active=True),
                 name="freight_template_one_in_use",
             ),
         ]

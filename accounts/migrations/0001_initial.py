@@ -10,222 +10,550 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('prefix', models.CharField(max_length=16, verbose_name='prefix')),
-                ('digest', models.BinaryField(help_text='SHA-256 of the key', unique=True, verbose_name='digest')),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('account:read', 'Read balance and ledger'), ('account:write', 'Report top-ups'), ('catalog:read', 'Read products, prices and stock'), ('catalog:write', 'Mark the SKUs that are sold'), ('orders:read', 'Read orders and shipments'), ('orders:write', 'Place, confirm and cancel orders'), ('aftersales:read', 'Read after-sales claims'), ('aftersales:write', 'File after-sales claims'), ('messages:read', 'Read messages'), ('webhooks:write', 'Manage webhook endpoints'), ('statements:read', 'Read statements and bills'), ('statements:write', 'Ask for statements and reconciliations'), ('invoices:read', 'Read invoices'), ('invoices:write', 'Ask for invoices')], max_length=32), size=None, verbose_name='scopes')),
-                ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires at')),
-                ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='revoked at')),
-                ('last_used_at', models.DateTimeField(blank=True, help_text='To the minute', null=True, verbose_name='last used at')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("prefix", models.CharField(max_length=16, verbose_name="prefix")),
+                (
+                    "digest",
+                    models.BinaryField(
+                        help_text="SHA-256 of the key", unique=True, verbose_name="digest"
+                    ),
+                ),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("account:read", "Read balance and ledger"),
+                                ("account:write", "Report top-ups"),
+                                ("catalog:read", "Read products, prices and stock"),
+                                ("catalog:write", "Mark the SKUs that are sold"),
+                                ("orders:read", "Read orders and shipments"),
+                                ("orders:write", "Place, confirm and cancel orders"),
+                                ("aftersales:read", "Read after-sales claims"),
+                                ("aftersales:write", "File after-sales claims"),
+                                ("messages:read", "Read messages"),
+                                ("webhooks:write", "Manage webhook endpoints"),
+                                ("statements:read", "Read statements and bills"),
+                                ("statements:write", "Ask for statements and reconciliations"),
+                                ("invoices:read", "Read invoices"),
+                                ("invoices:write", "Ask for invoices"),
+                            ],
+                            max_length=32,
+                        ),
+                        size=None,
+                        verbose_name="scopes",
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                (
+                    "expires_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="expires at"),
+                ),
+                (
+                    "revoked_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="revoked at"),
+                ),
+                (
+                    "last_used_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="To the minute",
+                        null=True,
+                        verbose_name="last used at",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API key',
-                'verbose_name_plural': 'API keys',
-                'ordering': ('partner', '-created_at'),
+                "verbose_name": "API key",
+                "verbose_name_plural": "API keys",
+                "ordering": ("partner", "-created_at"),
             },
         ),
         migrations.CreateModel(
-            name='CreditLimitChange',
+            name="CreditLimitChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('limit_before', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='limit before')),
-                ('limit_after', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='limit after')),
-                ('reason', models.CharField(max_length=200, verbose_name='reason')),
-                ('actor', models.CharField(max_length=150, verbose_name='by')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "limit_before",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="limit before"
+                    ),
+                ),
+                (
+                    "limit_after",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="limit after"
+                    ),
+                ),
+                ("reason", models.CharField(max_length=200, verbose_name="reason")),
+                ("actor", models.CharField(max_length=150, verbose_name="by")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'credit limit change',
-                'verbose_name_plural': 'credit limit changes',
-                'ordering': ('partner', '-id'),
+                "verbose_name": "credit limit change",
+                "verbose_name_plural": "credit limit changes",
+                "ordering": ("partner", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='HoldEntry',
+            name="HoldEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hold_no', models.BigIntegerField(verbose_name='hold number')),
-                ('kind', models.CharField(choices=[('held', 'Held'), ('released', 'Released'), ('paid', 'Paid')], max_length=16, verbose_name='kind')),
-                ('amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='amount')),
-                ('held_after', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='held after')),
-                ('order_no', models.CharField(max_length=24, verbose_name='order number')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hold_no", models.BigIntegerField(verbose_name="hold number")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("held", "Held"), ("released", "Released"), ("paid", "Paid")],
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="amount"
+                    ),
+                ),
+                (
+                    "held_after",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="held after"
+                    ),
+                ),
+                ("order_no", models.CharField(max_length=24, verbose_name="order number")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'hold entry',
-                'verbose_name_plural': 'hold entries',
-                'ordering': ('partner', 'hold_no'),
+                "verbose_name": "hold entry",
+                "verbose_name_plural": "hold entries",
+                "ordering": ("partner", "hold_no"),
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('entry_no', models.BigIntegerField(help_text='Counts per partner', verbose_name='entry number')),
-                ('kind', models.CharField(choices=[('top_up', 'Top-up'), ('order_payment', 'Order payment'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('withdrawal', 'Withdrawal')], max_length=16, verbose_name='kind')),
-                ('amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='amount')),
-                ('balance_after', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='balance after')),
-                ('document', models.CharField(choices=[('top_up', 'Top-up'), ('order', 'Order')], max_length=16, verbose_name='document')),
-                ('document_no', models.CharField(max_length=24, verbose_name='document number')),
-                ('order_no', models.CharField(blank=True, max_length=24, verbose_name='order number')),
-                ('suborder_no', models.CharField(blank=True, max_length=24, verbose_name='suborder number')),
-                ('aftersale_no', models.CharField(blank=True, max_length=24, verbose_name='claim number')),
-                ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "entry_no",
+                    models.BigIntegerField(
+                        help_text="Counts per partner", verbose_name="entry number"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("top_up", "Top-up"),
+                            ("order_payment", "Order payment"),
+                            ("refund", "Refund"),
+                            ("adjustment", "Adjustment"),
+                            ("withdrawal", "Withdrawal"),
+                        ],
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="amount"
+                    ),
+                ),
+                (
+                    "balance_after",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="balance after"
+                    ),
+                ),
+                (
+                    "document",
+                    models.CharField(
+                        choices=[("top_up", "Top-up"), ("order", "Order")],
+                        max_length=16,
+                        verbose_name="document",
+                    ),
+                ),
+                ("document_no", models.CharField(max_length=24, verbose_name="document number")),
+                (
+                    "order_no",
+                    models.CharField(blank=True, max_length=24, verbose_name="order number"),
+                ),
+                (
+                    "suborder_no",
+                    models.CharField(blank=True, max_length=24, verbose_name="suborder number"),
+                ),
+                (
+                    "aftersale_no",
+                    models.CharField(blank=True, max_length=24, verbose_name="claim number"),
+                ),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'ledger entry',
-                'verbose_name_plural': 'ledger',
-                'ordering': ('partner', 'entry_no'),
+                "verbose_name": "ledger entry",
+                "verbose_name_plural": "ledger",
+                "ordering": ("partner", "entry_no"),
             },
         ),
         migrations.CreateModel(
-            name='Partner',
+            name="Partner",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._-]{1,64}\\Z')], verbose_name='code')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('kind', models.CharField(choices=[('merchant', 'Merchant')], default='merchant', max_length=16, verbose_name='kind')),
-                ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended')], default='active', help_text='Suspended stops the placing of orders and nothing else', max_length=16, verbose_name='status')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email')),
-                ('order_expiry_minutes', models.PositiveIntegerField(default=30, help_text='How long a placed order waits for its confirmation', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10080)], verbose_name='order expiry (minutes)')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator("\\A[A-Za-z0-9._-]{1,64}\\Z")
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("merchant", "Merchant")],
+                        default="merchant",
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "Active"), ("suspended", "Suspended")],
+                        default="active",
+                        help_text="Suspended stops the placing of orders and nothing else",
+                        max_length=16,
+                        verbose_name="status",
+                    ),
+                ),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="email")),
+                (
+                    "order_expiry_minutes",
+                    models.PositiveIntegerField(
+                        default=30,
+                        help_text="How long a placed order waits for its confirmation",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(10080),
+                        ],
+                        verbose_name="order expiry (minutes)",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'partner',
-                'verbose_name_plural': 'partners',
-                'ordering': ('code',),
+                "verbose_name": "partner",
+                "verbose_name_plural": "partners",
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='TopUp',
+            name="TopUp",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('top_up_no', models.CharField(max_length=24, unique=True, verbose_name='top-up number')),
-                ('amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='amount')),
-                ('reference', models.CharField(help_text='The number of the bank transfer', max_length=64, verbose_name='reference')),
-                ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
-                ('actor', models.CharField(max_length=150, verbose_name='by')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "top_up_no",
+                    models.CharField(max_length=24, unique=True, verbose_name="top-up number"),
+                ),
+                (
+                    "amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="amount"
+                    ),
+                ),
+                (
+                    "reference",
+                    models.CharField(
+                        help_text="The number of the bank transfer",
+                        max_length=64,
+                        verbose_name="reference",
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                ("actor", models.CharField(max_length=150, verbose_name="by")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'top-up',
-                'verbose_name_plural': 'top-ups',
-                'ordering': ('-id',),
+                "verbose_name": "top-up",
+                "verbose_name_plural": "top-ups",
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='Wallet',
+            name="Wallet",
             fields=[
-                ('partner', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='wallet', serialize=False, to='accounts.partner', verbose_name='partner')),
-                ('balance', openplatform.core.model_fields.AmountField(decimal_places=2, default=Decimal('0'), max_digits=14, verbose_name='balance')),
-                ('held_amount', openplatform.core.model_fields.AmountField(decimal_places=2, default=Decimal('0'), max_digits=14, verbose_name='held amount')),
-                ('credit_limit', openplatform.core.model_fields.AmountField(decimal_places=2, default=Decimal('0'), max_digits=14, verbose_name='credit limit')),
-                ('alert_threshold', openplatform.core.model_fields.AmountField(decimal_places=2, default=Decimal('0'), max_digits=14, verbose_name='alert threshold')),
-                ('last_entry_no', models.BigIntegerField(default=0, verbose_name='last entry number')),
-                ('last_entry_at', models.DateTimeField(null=True, verbose_name='last entry at')),
-                ('last_hold_no', models.BigIntegerField(default=0, verbose_name='last hold number')),
+                (
+                    "partner",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="wallet",
+                        serialize=False,
+                        to="accounts.partner",
+                        verbose_name="partner",
+                    ),
+                ),
+                (
+                    "balance",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=14,
+                        verbose_name="balance",
+                    ),
+                ),
+                (
+                    "held_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=14,
+                        verbose_name="held amount",
+                    ),
+                ),
+                (
+                    "credit_limit",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=14,
+                        verbose_name="credit limit",
+                    ),
+                ),
+                (
+                    "alert_threshold",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=14,
+                        verbose_name="alert threshold",
+                    ),
+                ),
+                (
+                    "last_entry_no",
+                    models.BigIntegerField(default=0, verbose_name="last entry number"),
+                ),
+                ("last_entry_at", models.DateTimeField(null=True, verbose_name="last entry at")),
+                (
+                    "last_hold_no",
+                    models.BigIntegerField(default=0, verbose_name="last hold number"),
+                ),
             ],
             options={
-                'verbose_name': 'wallet',
-                'verbose_name_plural': 'wallets',
+                "verbose_name": "wallet",
+                "verbose_name_plural": "wallets",
             },
         ),
         migrations.AddConstraint(
-            model_name='partner',
-            constraint=models.CheckConstraint(condition=models.Q(('order_expiry_minutes__range', (1, 10080))), name='partner_order_expiry_minutes_range'),
+            model_name="partner",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("order_expiry_minutes__range", (1, 10080))),
+                name="partner_order_expiry_minutes_range",
+            ),
         ),
         migrations.AddField(
-            model_name='ledgerentry',
-            name='partner',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='ledger_entries', to='accounts.partner', verbose_name='partner'),
+            model_name="ledgerentry",
+            name="partner",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="ledger_entries",
+                to="accounts.partner",
+                verbose_name="partner",
+            ),
         ),
         migrations.AddField(
-            model_name='holdentry',
-            name='partner',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='hold_entries', to='accounts.partner', verbose_name='partner'),
+            model_name="holdentry",
+            name="partner",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="hold_entries",
+                to="accounts.partner",
+                verbose_name="partner",
+            ),
         ),
         migrations.AddField(
-            model_name='creditlimitchange',
-            name='partner',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_limit_changes', to='accounts.partner', verbose_name='partner'),
+            model_name="creditlimitchange",
+            name="partner",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="credit_limit_changes",
+                to="accounts.partner",
+                verbose_name="partner",
+            ),
         ),
         migrations.AddField(
-            model_name='apikey',
-            name='partner',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to='accounts.partner', verbose_name='partner'),
+            model_name="apikey",
+            name="partner",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="api_keys",
+                to="accounts.partner",
+                verbose_name="partner",
+            ),
         ),
         migrations.AddField(
-            model_name='topup',
-            name='partner',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='top_ups', to='accounts.partner', verbose_name='partner'),
+            model_name="topup",
+            name="partner",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="top_ups",
+                to="accounts.partner",
+                verbose_name="partner",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('held_amount__gte', 0)), name='wallet_held_amount_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("held_amount__gte", 0)), name="wallet_held_amount_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('credit_limit__gte', 0)), name='wallet_credit_limit_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("credit_limit__gte", 0)),
+                name="wallet_credit_limit_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('alert_threshold__gte', 0)), name='wallet_alert_threshold_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("alert_threshold__gte", 0)),
+                name="wallet_alert_threshold_not_negative",
+            ),
         ),
         migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['partner', 'order_no'], name='ledger_entry_order_no'),
+            model_name="ledgerentry",
+            index=models.Index(fields=["partner", "order_no"], name="ledger_entry_order_no"),
         ),
         migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['partner', 'created_at'], name='ledger_entry_created_at'),
+            model_name="ledgerentry",
+            index=models.Index(fields=["partner", "created_at"], name="ledger_entry_created_at"),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.UniqueConstraint(fields=('partner', 'entry_no'), name='ledger_entry_no_unique_per_partner'),
+            model_name="ledgerentry",
+            constraint=models.UniqueConstraint(
+                fields=("partner", "entry_no"), name="ledger_entry_no_unique_per_partner"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.UniqueConstraint(fields=('document_no', 'document', 'kind'), name='ledger_entry_unique_per_document'),
+            model_name="ledgerentry",
+            constraint=models.UniqueConstraint(
+                fields=("document_no", "document", "kind"), name="ledger_entry_unique_per_document"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('kind__in', ['top_up', 'refund'])), models.Q(('amount__lt', 0), ('kind__in', ['order_payment', 'withdrawal'])), models.Q(('kind', 'adjustment'), models.Q(('amount', 0), _negated=True)), _connector='OR'), name='ledger_entry_amount_has_the_sign_of_its_kind'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("amount__gt", 0), ("kind__in", ["top_up", "refund"])),
+                    models.Q(("amount__lt", 0), ("kind__in", ["order_payment", "withdrawal"])),
+                    models.Q(("kind", "adjustment"), models.Q(("amount", 0), _negated=True)),
+                    _connector="OR",
+                ),
+                name="ledger_entry_amount_has_the_sign_of_its_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='holdentry',
-            constraint=models.UniqueConstraint(fields=('partner', 'hold_no'), name='hold_entry_no_unique_per_partner'),
+            model_name="holdentry",
+            constraint=models.UniqueConstraint(
+                fields=("partner", "hold_no"), name="hold_entry_no_unique_per_partner"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='holdentry',
-            constraint=models.UniqueConstraint(models.F('order_no'), models.Case(models.When(kind='held', then=models.Value(1)), default=models.Value(2)), name='hold_entry_held_once_and_ended_once'),
+            model_name="holdentry",
+            constraint=models.UniqueConstraint(
+                models.F("order_no"),
+                models.Case(
+                    models.When(kind="held", then=models.Value(1)), default=models.Value(2)
+                ),
+                name="hold_entry_held_once_and_ended_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='holdentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('kind', 'held')), models.Q(('amount__lt', 0), ('kind__in', ['released', 'paid'])), _connector='OR'), name='hold_entry_amount_has_the_sign_of_its_kind'),
+            model_name="holdentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("amount__gt", 0), ("kind", "held")),
+                    models.Q(("amount__lt", 0), ("kind__in", ["released", "paid"])),
+                    _connector="OR",
+                ),
+                name="hold_entry_amount_has_the_sign_of_its_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='holdentry',
-            constraint=models.CheckConstraint(condition=models.Q(('held_after__gte', 0)), name='hold_entry_held_after_not_negative'),
+            model_name="holdentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("held_after__gte", 0)),
+                name="hold_entry_held_after_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.UniqueConstraint(fields=('partner', 'reference'), name='top_up_reference_unique_per_partner'),
+            model_name="topup",
+            constraint=models.UniqueConstraint(
+                fields=("partner", "reference"), name="top_up_reference_unique_per_partner"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='top_up_amount_positive'),
+            model_name="topup",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="top_up_amount_positive"
+            ),
         ),
     ]

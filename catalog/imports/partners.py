@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Partner
+from accounts.models import Partner, Wallet
 from accounts.services.partners import add_partner
 from catalog.imports.lookups import CodeLookup, Repeats
 from catalog.models import Pool, PoolAssignment
@@ -107,4 +107,5 @@ PARTNERS = Resource(
         Column("opening_balance", parse_money),
     ),
     importer=PartnerImporter,
+    writes=(Partner, Wallet, PoolAssignment),
 )

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
 from catalog.imports.lookups import CodeLookup, Repeats
-from catalog.models import Sku
+from catalog.models import PurchasePrice, Sku
 from catalog.services.pricing import PriceDraft, save_prices
 from openplatform.core.errors import FieldRequired, Refusal
 from openplatform.imports.errors import CellInvalid
@@ -103,4 +103,5 @@ PRICES = Resource(
         Column("ends_at", parse_time),
     ),
     importer=PriceImporter,
+    writes=(PurchasePrice,),
 )

@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from catalog.imports.lookups import CodeLookup, Repeats
-from catalog.models import MAX_QUANTITY, Pool, PoolMembership, Sku
+from catalog.models import MAX_QUANTITY, Pool, PoolMembership, Product, Sku, SkuImage
 from catalog.services.categories import CategoryFinder
 from catalog.services.membership import add_memberships
 from catalog.services.products import ProductWriter, SavedAs, SkuDraft, sanitised
@@ -163,4 +163,5 @@ PRODUCTS = Resource(
         Column("pools", parse_codes),
     ),
     importer=ProductImporter,
+    writes=(Product, Sku, SkuImage, PoolMembership),
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext_lazy as _
 
 from catalog.imports.lookups import CodeLookup, Repeats
-from catalog.models import Sku, Warehouse
+from catalog.models import Sku, Stock, Warehouse
 from catalog.services.stock import MAX_ON_HAND, StockChange, apply_counts
 from openplatform.core.errors import FieldRequired, Refusal
 from openplatform.imports.parsers import choice_of, integer_of, parse_code
@@ -87,4 +87,5 @@ STOCK = Resource(
         Column("safety_stock", integer_of(0, MAX_ON_HAND)),
     ),
     importer=StockImporter,
+    writes=(Stock,),
 )

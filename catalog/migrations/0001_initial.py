@@ -10,273 +10,764 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('regions', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("regions", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Brand',
+            name="Brand",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True, verbose_name='name')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, unique=True, verbose_name="name")),
             ],
             options={
-                'verbose_name': 'brand',
-                'verbose_name_plural': 'brands',
-                'ordering': ('name',),
+                "verbose_name": "brand",
+                "verbose_name_plural": "brands",
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='Pool',
+            name="Pool",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._-]{1,64}\\Z')], verbose_name='code')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('purpose', models.CharField(blank=True, max_length=255, verbose_name='purpose')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator("\\A[A-Za-z0-9._-]{1,64}\\Z")
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("purpose", models.CharField(blank=True, max_length=255, verbose_name="purpose")),
             ],
             options={
-                'verbose_name': 'pool',
-                'verbose_name_plural': 'pools',
-                'ordering': ('code',),
+                "verbose_name": "pool",
+                "verbose_name_plural": "pools",
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='Category',
+            name="Category",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._-]{1,64}\\Z')], verbose_name='code')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('level', models.PositiveSmallIntegerField(editable=False, verbose_name='level')),
-                ('path', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), editable=False, size=None, verbose_name='path')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='catalog.category', verbose_name='parent')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator("\\A[A-Za-z0-9._-]{1,64}\\Z")
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("level", models.PositiveSmallIntegerField(editable=False, verbose_name="level")),
+                (
+                    "path",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(),
+                        editable=False,
+                        size=None,
+                        verbose_name="path",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="catalog.category",
+                        verbose_name="parent",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'category',
-                'verbose_name_plural': 'categories',
-                'ordering': ('code',),
+                "verbose_name": "category",
+                "verbose_name_plural": "categories",
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._-]{1,64}\\Z')], verbose_name='code')),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('unit', models.CharField(blank=True, max_length=16, verbose_name='unit')),
-                ('attributes', models.JSONField(blank=True, default=dict, verbose_name='attributes')),
-                ('description', models.TextField(blank=True, help_text='HTML; scripts and styles are taken out', verbose_name='description')),
-                ('brand', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='products', to='catalog.brand', verbose_name='brand')),
-                ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='products', to='catalog.category', verbose_name='category')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator("\\A[A-Za-z0-9._-]{1,64}\\Z")
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("unit", models.CharField(blank=True, max_length=16, verbose_name="unit")),
+                (
+                    "attributes",
+                    models.JSONField(blank=True, default=dict, verbose_name="attributes"),
+                ),
+                (
+                    "description",
+                    models.TextField(
+                        blank=True,
+                        help_text="HTML; scripts and styles are taken out",
+                        verbose_name="description",
+                    ),
+                ),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="products",
+                        to="catalog.brand",
+                        verbose_name="brand",
+                    ),
+                ),
+                (
+                    "category",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="products",
+                        to="catalog.category",
+                        verbose_name="category",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'product',
-                'verbose_name_plural': 'products',
-                'ordering': ('code',),
+                "verbose_name": "product",
+                "verbose_name_plural": "products",
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='Sku',
+            name="Sku",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._-]{1,64}\\Z')], verbose_name='code')),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('specs', models.JSONField(blank=True, default=dict, verbose_name='specs')),
-                ('weight_grams', models.PositiveIntegerField(default=0, verbose_name='weight (g)')),
-                ('barcode', models.CharField(blank=True, max_length=32, verbose_name='barcode')),
-                ('tax_rate', models.DecimalField(decimal_places=4, default=Decimal('0.13'), help_text='0.13 means 13 %', max_digits=5, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1)], verbose_name='tax rate')),
-                ('min_quantity', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)], verbose_name='minimum quantity')),
-                ('quantity_step', models.PositiveIntegerField(default=1, help_text='A quantity is a multiple of the step', validators=[django.core.validators.MinValueValidator(1)], verbose_name='quantity step')),
-                ('shelf_state', models.CharField(choices=[('on_shelf', 'On shelf'), ('off_shelf', 'Off shelf')], default='on_shelf', max_length=16, verbose_name='shelf state')),
-                ('market_price', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='market price')),
-                ('sale_price', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='sale price')),
-                ('cost_price', openplatform.core.model_fields.AmountField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='cost price')),
-                ('floor_price', openplatform.core.model_fields.AmountField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='floor price')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='Content, price or shelf state moved', verbose_name='updated at')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='skus', to='catalog.product', verbose_name='product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator("\\A[A-Za-z0-9._-]{1,64}\\Z")
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("specs", models.JSONField(blank=True, default=dict, verbose_name="specs")),
+                ("weight_grams", models.PositiveIntegerField(default=0, verbose_name="weight (g)")),
+                ("barcode", models.CharField(blank=True, max_length=32, verbose_name="barcode")),
+                (
+                    "tax_rate",
+                    models.DecimalField(
+                        decimal_places=4,
+                        default=Decimal("0.13"),
+                        help_text="0.13 means 13 %",
+                        max_digits=5,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1),
+                        ],
+                        verbose_name="tax rate",
+                    ),
+                ),
+                (
+                    "min_quantity",
+                    models.PositiveIntegerField(
+                        default=1,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="minimum quantity",
+                    ),
+                ),
+                (
+                    "quantity_step",
+                    models.PositiveIntegerField(
+                        default=1,
+                        help_text="A quantity is a multiple of the step",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="quantity step",
+                    ),
+                ),
+                (
+                    "shelf_state",
+                    models.CharField(
+                        choices=[("on_shelf", "On shelf"), ("off_shelf", "Off shelf")],
+                        default="on_shelf",
+                        max_length=16,
+                        verbose_name="shelf state",
+                    ),
+                ),
+                (
+                    "market_price",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="market price"
+                    ),
+                ),
+                (
+                    "sale_price",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="sale price"
+                    ),
+                ),
+                (
+                    "cost_price",
+                    openplatform.core.model_fields.AmountField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=14,
+                        null=True,
+                        verbose_name="cost price",
+                    ),
+                ),
+                (
+                    "floor_price",
+                    openplatform.core.model_fields.AmountField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=14,
+                        null=True,
+                        verbose_name="floor price",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        help_text="Content, price or shelf state moved",
+                        verbose_name="updated at",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="skus",
+                        to="catalog.product",
+                        verbose_name="product",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'SKU',
-                'verbose_name_plural': 'SKUs',
-                'ordering': ('code',),
+                "verbose_name": "SKU",
+                "verbose_name_plural": "SKUs",
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='PurchasePrice',
+            name="PurchasePrice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fixed_price', openplatform.core.model_fields.AmountField(blank=True, decimal_places=2, max_digits=14, null=True, verbose_name='fixed price')),
-                ('discount_percent', models.DecimalField(blank=True, decimal_places=2, help_text='85 means 85 % of the sale price', max_digits=5, null=True, verbose_name='percent of the sale price')),
-                ('starts_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='starts at')),
-                ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='ends at')),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='updated at')),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='purchase_prices', to='accounts.partner', verbose_name='partner')),
-                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='purchase_prices', to='catalog.sku', verbose_name='SKU')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "fixed_price",
+                    openplatform.core.model_fields.AmountField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=14,
+                        null=True,
+                        verbose_name="fixed price",
+                    ),
+                ),
+                (
+                    "discount_percent",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        help_text="85 means 85 % of the sale price",
+                        max_digits=5,
+                        null=True,
+                        verbose_name="percent of the sale price",
+                    ),
+                ),
+                (
+                    "starts_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="starts at",
+                    ),
+                ),
+                ("ends_at", models.DateTimeField(blank=True, null=True, verbose_name="ends at")),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="updated at",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="purchase_prices",
+                        to="accounts.partner",
+                        verbose_name="partner",
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="purchase_prices",
+                        to="catalog.sku",
+                        verbose_name="SKU",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'purchase price',
-                'verbose_name_plural': 'purchase prices',
+                "verbose_name": "purchase price",
+                "verbose_name_plural": "purchase prices",
             },
         ),
         migrations.CreateModel(
-            name='PoolMembership',
+            name="PoolMembership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='catalog.pool', verbose_name='pool')),
-                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='catalog.sku', verbose_name='SKU')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to="catalog.pool",
+                        verbose_name="pool",
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to="catalog.sku",
+                        verbose_name="SKU",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'pool membership',
-                'verbose_name_plural': 'pool memberships',
+                "verbose_name": "pool membership",
+                "verbose_name_plural": "pool memberships",
             },
         ),
         migrations.CreateModel(
-            name='SkuImage',
+            name="SkuImage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('url', models.URLField(max_length=500, verbose_name='address')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
-                ('width', models.PositiveIntegerField(blank=True, null=True, verbose_name='width')),
-                ('height', models.PositiveIntegerField(blank=True, null=True, verbose_name='height')),
-                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='images', to='catalog.sku', verbose_name='SKU')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("url", models.URLField(max_length=500, verbose_name="address")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
+                ("width", models.PositiveIntegerField(blank=True, null=True, verbose_name="width")),
+                (
+                    "height",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="height"),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="images",
+                        to="catalog.sku",
+                        verbose_name="SKU",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'image',
-                'verbose_name_plural': 'images',
-                'ordering': ('sku', 'position'),
+                "verbose_name": "image",
+                "verbose_name_plural": "images",
+                "ordering": ("sku", "position"),
             },
         ),
         migrations.CreateModel(
-            name='Stock',
+            name="Stock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('on_hand', models.IntegerField(default=0, help_text='Sellable or reserved; paid units have left it', verbose_name='on hand')),
-                ('reserved', models.IntegerField(default=0, verbose_name='reserved')),
-                ('outgoing', models.IntegerField(default=0, help_text='Paid and not yet shipped', verbose_name='outgoing')),
-                ('safety_quantity', models.PositiveIntegerField(default=0, help_text='Never promised to anybody', verbose_name='safety quantity')),
-                ('shortage_quantity', models.PositiveIntegerField(default=0, help_text='Reserved units that the last count did not find', verbose_name='shortage')),
-                ('sku', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='stocks', to='catalog.sku', verbose_name='SKU')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "on_hand",
+                    models.IntegerField(
+                        default=0,
+                        help_text="Sellable or reserved; paid units have left it",
+                        verbose_name="on hand",
+                    ),
+                ),
+                ("reserved", models.IntegerField(default=0, verbose_name="reserved")),
+                (
+                    "outgoing",
+                    models.IntegerField(
+                        default=0, help_text="Paid and not yet shipped", verbose_name="outgoing"
+                    ),
+                ),
+                (
+                    "safety_quantity",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Never promised to anybody",
+                        verbose_name="safety quantity",
+                    ),
+                ),
+                (
+                    "shortage_quantity",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Reserved units that the last count did not find",
+                        verbose_name="shortage",
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="stocks",
+                        to="catalog.sku",
+                        verbose_name="SKU",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'stock',
-                'verbose_name_plural': 'stock',
+                "verbose_name": "stock",
+                "verbose_name_plural": "stock",
             },
         ),
         migrations.CreateModel(
-            name='StockMovement',
+            name="StockMovement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cause', models.CharField(choices=[('count', 'Count'), ('correction', 'Correction'), ('reserved', 'Reserved by an order'), ('released', 'Released by an order'), ('paid', 'Paid'), ('shipped', 'Shipped')], max_length=16, verbose_name='cause')),
-                ('on_hand_change', models.IntegerField(default=0, verbose_name='on hand ±')),
-                ('reserved_change', models.IntegerField(default=0, verbose_name='reserved ±')),
-                ('outgoing_change', models.IntegerField(default=0, verbose_name='outgoing ±')),
-                ('document_no', models.CharField(blank=True, max_length=64, verbose_name='document number')),
-                ('actor', models.CharField(blank=True, max_length=150, verbose_name='by')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
-                ('stock', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='catalog.stock', verbose_name='stock')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        choices=[
+                            ("count", "Count"),
+                            ("correction", "Correction"),
+                            ("reserved", "Reserved by an order"),
+                            ("released", "Released by an order"),
+                            ("paid", "Paid"),
+                            ("shipped", "Shipped"),
+                        ],
+                        max_length=16,
+                        verbose_name="cause",
+                    ),
+                ),
+                ("on_hand_change", models.IntegerField(default=0, verbose_name="on hand ±")),
+                ("reserved_change", models.IntegerField(default=0, verbose_name="reserved ±")),
+                ("outgoing_change", models.IntegerField(default=0, verbose_name="outgoing ±")),
+                (
+                    "document_no",
+                    models.CharField(blank=True, max_length=64, verbose_name="document number"),
+                ),
+                ("actor", models.CharField(blank=True, max_length=150, verbose_name="by")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
+                (
+                    "stock",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="movements",
+                        to="catalog.stock",
+                        verbose_name="stock",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'stock movement',
-                'verbose_name_plural': 'stock movements',
-                'ordering': ('-id',),
+                "verbose_name": "stock movement",
+                "verbose_name_plural": "stock movements",
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='Warehouse',
+            name="Warehouse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._-]{1,64}\\Z')], verbose_name='code')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('priority', models.IntegerField(default=0, help_text='The higher one ships first', verbose_name='priority')),
-                ('return_address', models.CharField(blank=True, max_length=255, verbose_name='return address')),
-                ('region', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='regions.region', verbose_name='region')),
-                ('serves', models.ManyToManyField(blank=True, help_text='Of any level; none means everywhere', related_name='+', to='regions.region', verbose_name='served regions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator("\\A[A-Za-z0-9._-]{1,64}\\Z")
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "priority",
+                    models.IntegerField(
+                        default=0, help_text="The higher one ships first", verbose_name="priority"
+                    ),
+                ),
+                (
+                    "return_address",
+                    models.CharField(blank=True, max_length=255, verbose_name="return address"),
+                ),
+                (
+                    "region",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="regions.region",
+                        verbose_name="region",
+                    ),
+                ),
+                (
+                    "serves",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Of any level; none means everywhere",
+                        related_name="+",
+                        to="regions.region",
+                        verbose_name="served regions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'warehouse',
-                'verbose_name_plural': 'warehouses',
-                'ordering': ('code',),
+                "verbose_name": "warehouse",
+                "verbose_name_plural": "warehouses",
+                "ordering": ("code",),
             },
         ),
         migrations.AddField(
-            model_name='stock',
-            name='warehouse',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stocks', to='catalog.warehouse', verbose_name='warehouse'),
+            model_name="stock",
+            name="warehouse",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="stocks",
+                to="catalog.warehouse",
+                verbose_name="warehouse",
+            ),
         ),
         migrations.CreateModel(
-            name='PoolAssignment',
+            name="PoolAssignment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pool_assignments', to='accounts.partner', verbose_name='partner')),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='catalog.pool', verbose_name='pool')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pool_assignments",
+                        to="accounts.partner",
+                        verbose_name="partner",
+                    ),
+                ),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assignments",
+                        to="catalog.pool",
+                        verbose_name="pool",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'pool assignment',
-                'verbose_name_plural': 'pool assignments',
-                'constraints': [models.UniqueConstraint(fields=('partner', 'pool'), name='pool_assignment_unique')],
+                "verbose_name": "pool assignment",
+                "verbose_name_plural": "pool assignments",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("partner", "pool"), name="pool_assignment_unique"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='sku',
-            constraint=models.CheckConstraint(condition=models.Q(('market_price__gt', 0), ('sale_price__gt', 0)), name='sku_prices_positive'),
+            model_name="sku",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("market_price__gt", 0), ("sale_price__gt", 0)),
+                name="sku_prices_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sku',
-            constraint=models.CheckConstraint(condition=models.Q(('cost_price__isnull', True), ('cost_price__gte', 0), _connector='OR'), name='sku_cost_price_not_negative'),
+            model_name="sku",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("cost_price__isnull", True), ("cost_price__gte", 0), _connector="OR"
+                ),
+                name="sku_cost_price_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sku',
-            constraint=models.CheckConstraint(condition=models.Q(('floor_price__isnull', True), ('floor_price__gt', 0), _connector='OR'), name='sku_floor_price_positive'),
+            model_name="sku",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("floor_price__isnull", True), ("floor_price__gt", 0), _connector="OR"
+                ),
+                name="sku_floor_price_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sku',
-            constraint=models.CheckConstraint(condition=models.Q(('min_quantity__gte', 1), ('quantity_step__gte', 1)), name='sku_min_quantity_and_step_positive'),
+            model_name="sku",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("min_quantity__gte", 1), ("quantity_step__gte", 1)),
+                name="sku_min_quantity_and_step_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sku',
-            constraint=models.CheckConstraint(condition=models.Q(('tax_rate__gte', 0), ('tax_rate__lte', 1)), name='sku_tax_rate_range'),
+            model_name="sku",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("tax_rate__gte", 0), ("tax_rate__lte", 1)),
+                name="sku_tax_rate_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchaseprice',
-            constraint=models.UniqueConstraint(fields=('sku', 'partner', 'starts_at'), name='purchase_price_start_unique'),
+            model_name="purchaseprice",
+            constraint=models.UniqueConstraint(
+                fields=("sku", "partner", "starts_at"), name="purchase_price_start_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchaseprice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('discount_percent__isnull', True), ('fixed_price__gt', 0)), models.Q(('discount_percent__gt', 0), ('discount_percent__lte', 100), ('fixed_price__isnull', True)), _connector='OR'), name='purchase_price_fixed_or_percent'),
+            model_name="purchaseprice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("discount_percent__isnull", True), ("fixed_price__gt", 0)),
+                    models.Q(
+                        ("discount_percent__gt", 0),
+                        ("discount_percent__lte", 100),
+                        ("fixed_price__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="purchase_price_fixed_or_percent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='purchaseprice',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='purchase_price_ends_after_start'),
+            model_name="purchaseprice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("ends_at__isnull", True),
+                    ("ends_at__gt", models.F("starts_at")),
+                    _connector="OR",
+                ),
+                name="purchase_price_ends_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='poolmembership',
-            constraint=models.UniqueConstraint(fields=('sku', 'pool'), name='pool_membership_unique'),
+            model_name="poolmembership",
+            constraint=models.UniqueConstraint(
+                fields=("sku", "pool"), name="pool_membership_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='skuimage',
-            constraint=models.UniqueConstraint(fields=('sku', 'position'), name='sku_image_position_unique'),
+            model_name="skuimage",
+            constraint=models.UniqueConstraint(
+                fields=("sku", "position"), name="sku_image_position_unique"
+            ),
         ),
         migrations.AddIndex(
-            model_name='stockmovement',
-            index=models.Index(fields=['stock', 'id'], name='stock_movement_stock'),
+            model_name="stockmovement",
+            index=models.Index(fields=["stock", "id"], name="stock_movement_stock"),
         ),
         migrations.AddConstraint(
-            model_name='stock',
-            constraint=models.UniqueConstraint(fields=('sku', 'warehouse'), name='stock_unique'),
+            model_name="stock",
+            constraint=models.UniqueConstraint(fields=("sku", "warehouse"), name="stock_unique"),
         ),
         migrations.AddConstraint(
-            model_name='stock',
-            constraint=models.CheckConstraint(condition=models.Q(('reserved__gte', 0), ('reserved__lte', models.F('on_hand'))), name='stock_reserved_within_on_hand'),
+            model_name="stock",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reserved__gte", 0), ("reserved__lte", models.F("on_hand"))),
+                name="stock_reserved_within_on_hand",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stock',
-            constraint=models.CheckConstraint(condition=models.Q(('outgoing__gte', 0)), name='stock_outgoing_not_negative'),
+            model_name="stock",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("outgoing__gte", 0)), name="stock_outgoing_not_negative"
+            ),
         ),
     ]

@@ -95,9 +95,7 @@ class LineFacts:
 
 def send_line_facts(*, partner_id: int, codes: Sequence[str], region: str | None) -> Sent:
     """Ask for the facts; read them with :func:`read_line_facts`."""
-    return send(
-        LINE_FACTS, {"partner_id": partner_id, "codes": list(codes), "region": region}
-    )
+    return send(LINE_FACTS, {"partner_id": partner_id, "codes": list(codes), "region": region})
 
 
 def read_line_facts(sent: Sent) -> Mapping[str, LineFacts]:

@@ -44,28 +44,24 @@ def purchase_price(
 
 def get_prices(*, partner_id: int, codes: Sequence[str]) -> list[dict[str, Any]]:
     """``GET /catalog/prices``: an entry a code, in the order asked for."""
-    rows = send(PRICES, {"partner_id": partner_id, "codes": list(codes)}).rows()
-    documents = {row[0]: _price_document(*row) for row in rows}
+    documents = {
+        row["code"]: _price_document(row)
+        for row in send(PRICES, {"partner_id": partner_id, "codes": list(codes)}).named_rows()
+    }
     return in_order_asked(codes, documents)
 
 
-def _price_document(
-    code: str,
-    market_price: Decimal,
-    sale_price: Decimal,
-    floor_price: Decimal | None,
-    tax_rate: Decimal,
-    fixed_price: Decimal | None,
-    discount_percent: Decimal | None,
-) -> dict[str, Any]:
+def _price_document(row: dict[str, Any]) -> dict[str, Any]:
+    # numeric(14,2) comes out of Postgres with its two decimals
+    own_price = purchase_price(row["sale_price"], row["fixed_price"], row["discount_percent"])
     return {
-        "sku": code,
-        "market_price": f"{market_price:.2f}",
-        "sale_price": f"{sale_price:.2f}",
-        "purchase_price": f"{purchase_price(sale_price, fixed_price, discount_percent):.2f}",
-        "floor_price": None if floor_price is None else f"{floor_price:.2f}",
+        "sku": row["code"],
+        "market_price": str(row["market_price"]),
+        "sale_price": str(row["sale_price"]),
+        "purchase_price": str(own_price),
+        "floor_price": None if row["floor_price"] is None else str(row["floor_price"]),
         "currency": settings.CURRENCY,
-        "tax_rate": money.rate_to_text(tax_rate),
+        "tax_rate": money.rate_to_text(row["tax_rate"]),
         "next_change": None,
     }
 
@@ -74,6 +70,4 @@ def in_order_asked(
     codes: Sequence[str], documents: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """One entry a code; a code that cannot be seen answers so in its place."""
-    return [
-        documents.get(code) or {"sku": code, "error": "sku_not_available"} for code in codes
-    ]
+    return [documents.get(code) or {"sku": code, "error": "sku_not_available"} for code in codes]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
 
@@ -17,6 +21,11 @@ def _described(name: str) -> tuple[str, str]:
     return (str(message_type.description) if message_type else "", name)
 
 
+def _readable(data: object) -> SafeString:
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    return format_html('<pre class="overflow-auto" style="white-space: pre-wrap">{}</pre>', text)
+
+
 @admin.register(Outbox)
 class OutboxAdmin(ReadOnlyAdmin):
     """What waits for its numbers; empty most of the time."""
@@ -25,6 +34,13 @@ class OutboxAdmin(ReadOnlyAdmin):
     search_fields = ("type", "subject")
     search_help_text = _("Type or subject")
     ordering = ("id",)
+    fields = ("type", "subject", "partner_ids", "content", "created_at")
+    readonly_fields = ("content",)
+
+    @display(description=_("data"))
+    def content(self, row: Outbox) -> SafeString:
+        """With Chinese as it is."""
+        return _readable(row.data)
 
     @display(description=_("type"), ordering="type", is_header=True)
     def kind(self, row: Outbox) -> tuple[str, str]:
@@ -42,6 +58,13 @@ class MessageAdmin(ReadOnlyAdmin):
     search_fields = ("type", "subject", "message_id", "partner__code")
     search_help_text = _("Type, subject, id or code of a partner")
     ordering = ("-id",)
+    fields = (("partner", "sequence"), "message_id", "type", "subject", "content", "created_at")
+    readonly_fields = ("content",)
+
+    @display(description=_("data"))
+    def content(self, message: Message) -> SafeString:
+        """With Chinese as it is."""
+        return _readable(message.data)
 
     @display(description=_("type"), ordering="type", is_header=True)
     def kind(self, message: Message) -> tuple[str, str]:

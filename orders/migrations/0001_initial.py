@@ -10,245 +10,660 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('catalog', '0001_initial'),
-        ('regions', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("catalog", "0001_initial"),
+        ("regions", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Carrier',
+            name="Carrier",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=32, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9_]{1,32}\\Z')], verbose_name='code')),
-                ('name', models.CharField(max_length=64, verbose_name='name')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=32,
+                        unique=True,
+                        validators=[django.core.validators.RegexValidator("\\A[a-z0-9_]{1,32}\\Z")],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="name")),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
             ],
             options={
-                'verbose_name': 'carrier',
-                'verbose_name_plural': 'carriers',
-                'ordering': ('code',),
+                "verbose_name": "carrier",
+                "verbose_name_plural": "carriers",
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='FreightTemplate',
+            name="FreightTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, verbose_name='name')),
-                ('first_weight_grams', models.PositiveIntegerField(default=1000, validators=[django.core.validators.MinValueValidator(1)], verbose_name='first weight (g)')),
-                ('first_amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='amount up to the first weight')),
-                ('step_weight_grams', models.PositiveIntegerField(default=1000, validators=[django.core.validators.MinValueValidator(1)], verbose_name='each further weight (g)')),
-                ('step_amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='amount for each further weight')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="name")),
+                (
+                    "first_weight_grams",
+                    models.PositiveIntegerField(
+                        default=1000,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="first weight (g)",
+                    ),
+                ),
+                (
+                    "first_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        max_digits=14,
+                        verbose_name="amount up to the first weight",
+                    ),
+                ),
+                (
+                    "step_weight_grams",
+                    models.PositiveIntegerField(
+                        default=1000,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="each further weight (g)",
+                    ),
+                ),
+                (
+                    "step_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        max_digits=14,
+                        verbose_name="amount for each further weight",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
             ],
             options={
-                'verbose_name': 'freight template',
-                'verbose_name_plural': 'freight templates',
-                'constraints': [models.CheckConstraint(condition=models.Q(('first_amount__gte', 0), ('step_amount__gte', 0)), name='freight_template_amounts_not_negative'), models.CheckConstraint(condition=models.Q(('first_weight_grams__gte', 1), ('step_weight_grams__gte', 1)), name='freight_template_weights_positive'), models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('is_active',), name='freight_template_one_in_use')],
+                "verbose_name": "freight template",
+                "verbose_name_plural": "freight templates",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("first_amount__gte", 0), ("step_amount__gte", 0)),
+                        name="freight_template_amounts_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("first_weight_grams__gte", 1), ("step_weight_grams__gte", 1)
+                        ),
+                        name="freight_template_weights_positive",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_active", True)),
+                        fields=("is_active",),
+                        name="freight_template_one_in_use",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order_no', models.CharField(max_length=24, verbose_name='order number')),
-                ('merchant_order_no', models.CharField(max_length=64, verbose_name="merchant's order number")),
-                ('fingerprint', models.BinaryField(help_text='SHA-256 of SKUs, quantities and consignee', verbose_name='fingerprint')),
-                ('status', models.CharField(choices=[('pending_payment', 'Pending payment'), ('cancelled', 'Cancelled'), ('expired', 'Expired'), ('paid', 'Paid'), ('partly_shipped', 'Partly shipped'), ('shipped', 'Shipped'), ('delivered', 'Delivered'), ('completed', 'Completed'), ('closed', 'Closed')], max_length=24, verbose_name='status')),
-                ('version', models.PositiveIntegerField(default=1, verbose_name='version')),
-                ('goods_amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='goods')),
-                ('freight_amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='freight')),
-                ('total_amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='total')),
-                ('refunded_amount', openplatform.core.model_fields.AmountField(decimal_places=2, default=Decimal('0'), max_digits=14, verbose_name='refunded')),
-                ('remark', models.CharField(blank=True, max_length=500, verbose_name='remark')),
-                ('purchase_order_no', models.CharField(blank=True, max_length=64, verbose_name='purchase order number')),
-                ('metadata', models.JSONField(blank=True, default=dict, verbose_name='metadata')),
-                ('consignee_name', models.CharField(max_length=64, verbose_name='consignee')),
-                ('consignee_phone', models.CharField(max_length=32, verbose_name='phone')),
-                ('consignee_region_name', models.CharField(help_text='As it was called when the order was placed', max_length=255, verbose_name='region name')),
-                ('consignee_address', models.CharField(max_length=255, verbose_name='address')),
-                ('expires_at', models.DateTimeField(verbose_name='expires at')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('updated_at', models.DateTimeField(verbose_name='updated at')),
-                ('paid_at', models.DateTimeField(null=True, verbose_name='paid at')),
-                ('cancelled_at', models.DateTimeField(null=True, verbose_name='cancelled at')),
-                ('closed_at', models.DateTimeField(null=True, verbose_name='closed at')),
-                ('close_reason', models.CharField(blank=True, max_length=200, verbose_name='close reason')),
-                ('consignee_region', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='regions.region', verbose_name='region')),
-                ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='accounts.partner', verbose_name='partner')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("order_no", models.CharField(max_length=24, verbose_name="order number")),
+                (
+                    "merchant_order_no",
+                    models.CharField(max_length=64, verbose_name="merchant's order number"),
+                ),
+                (
+                    "fingerprint",
+                    models.BinaryField(
+                        help_text="SHA-256 of SKUs, quantities and consignee",
+                        verbose_name="fingerprint",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending_payment", "Pending payment"),
+                            ("cancelled", "Cancelled"),
+                            ("expired", "Expired"),
+                            ("paid", "Paid"),
+                            ("partly_shipped", "Partly shipped"),
+                            ("shipped", "Shipped"),
+                            ("delivered", "Delivered"),
+                            ("completed", "Completed"),
+                            ("closed", "Closed"),
+                        ],
+                        max_length=24,
+                        verbose_name="status",
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, verbose_name="version")),
+                (
+                    "goods_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="goods"
+                    ),
+                ),
+                (
+                    "freight_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="freight"
+                    ),
+                ),
+                (
+                    "total_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="total"
+                    ),
+                ),
+                (
+                    "refunded_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=14,
+                        verbose_name="refunded",
+                    ),
+                ),
+                ("remark", models.CharField(blank=True, max_length=500, verbose_name="remark")),
+                (
+                    "purchase_order_no",
+                    models.CharField(
+                        blank=True, max_length=64, verbose_name="purchase order number"
+                    ),
+                ),
+                ("metadata", models.JSONField(blank=True, default=dict, verbose_name="metadata")),
+                ("consignee_name", models.CharField(max_length=64, verbose_name="consignee")),
+                ("consignee_phone", models.CharField(max_length=32, verbose_name="phone")),
+                (
+                    "consignee_region_name",
+                    models.CharField(
+                        help_text="As it was called when the order was placed",
+                        max_length=255,
+                        verbose_name="region name",
+                    ),
+                ),
+                ("consignee_address", models.CharField(max_length=255, verbose_name="address")),
+                ("expires_at", models.DateTimeField(verbose_name="expires at")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                ("updated_at", models.DateTimeField(verbose_name="updated at")),
+                ("paid_at", models.DateTimeField(null=True, verbose_name="paid at")),
+                ("cancelled_at", models.DateTimeField(null=True, verbose_name="cancelled at")),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="closed at")),
+                (
+                    "close_reason",
+                    models.CharField(blank=True, max_length=200, verbose_name="close reason"),
+                ),
+                (
+                    "consignee_region",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="regions.region",
+                        verbose_name="region",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="accounts.partner",
+                        verbose_name="partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order',
-                'verbose_name_plural': 'orders',
-                'ordering': ('-id',),
+                "verbose_name": "order",
+                "verbose_name_plural": "orders",
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='OrderEvent',
+            name="OrderEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject_no', models.CharField(max_length=24, verbose_name='order or suborder number')),
-                ('from_status', models.CharField(blank=True, max_length=24, verbose_name='from')),
-                ('to_status', models.CharField(max_length=24, verbose_name='to')),
-                ('actor', models.CharField(max_length=150, verbose_name='by')),
-                ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='orders.order', verbose_name='order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subject_no",
+                    models.CharField(max_length=24, verbose_name="order or suborder number"),
+                ),
+                ("from_status", models.CharField(blank=True, max_length=24, verbose_name="from")),
+                ("to_status", models.CharField(max_length=24, verbose_name="to")),
+                ("actor", models.CharField(max_length=150, verbose_name="by")),
+                ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="orders.order",
+                        verbose_name="order",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order event',
-                'verbose_name_plural': 'order events',
-                'ordering': ('order', 'id'),
+                "verbose_name": "order event",
+                "verbose_name_plural": "order events",
+                "ordering": ("order", "id"),
             },
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line_no', models.PositiveIntegerField(verbose_name='line number')),
-                ('origin_line_no', models.PositiveIntegerField(null=True, verbose_name='split from line')),
-                ('sku_code', models.CharField(max_length=64, verbose_name='SKU code')),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('quantity', models.PositiveIntegerField(verbose_name='quantity')),
-                ('shipped_quantity', models.PositiveIntegerField(default=0, verbose_name='shipped')),
-                ('refunded_quantity', models.PositiveIntegerField(default=0, verbose_name='refunded')),
-                ('purchase_price', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='purchase price')),
-                ('market_price', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='market price')),
-                ('sale_price', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='sale price')),
-                ('tax_rate', models.DecimalField(decimal_places=4, max_digits=5, verbose_name='tax rate')),
-                ('weight_grams', models.PositiveIntegerField(verbose_name='weight (g)')),
-                ('amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='amount')),
-                ('refunded_amount', openplatform.core.model_fields.AmountField(decimal_places=2, default=Decimal('0'), max_digits=14, verbose_name='refunded amount')),
-                ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='orders.order', verbose_name='order')),
-                ('sku', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.sku', verbose_name='SKU')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("line_no", models.PositiveIntegerField(verbose_name="line number")),
+                (
+                    "origin_line_no",
+                    models.PositiveIntegerField(null=True, verbose_name="split from line"),
+                ),
+                ("sku_code", models.CharField(max_length=64, verbose_name="SKU code")),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
+                (
+                    "shipped_quantity",
+                    models.PositiveIntegerField(default=0, verbose_name="shipped"),
+                ),
+                (
+                    "refunded_quantity",
+                    models.PositiveIntegerField(default=0, verbose_name="refunded"),
+                ),
+                (
+                    "purchase_price",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="purchase price"
+                    ),
+                ),
+                (
+                    "market_price",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="market price"
+                    ),
+                ),
+                (
+                    "sale_price",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="sale price"
+                    ),
+                ),
+                (
+                    "tax_rate",
+                    models.DecimalField(decimal_places=4, max_digits=5, verbose_name="tax rate"),
+                ),
+                ("weight_grams", models.PositiveIntegerField(verbose_name="weight (g)")),
+                (
+                    "amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="amount"
+                    ),
+                ),
+                (
+                    "refunded_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=14,
+                        verbose_name="refunded amount",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="orders.order",
+                        verbose_name="order",
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.sku",
+                        verbose_name="SKU",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order line',
-                'verbose_name_plural': 'order lines',
-                'ordering': ('order', 'line_no'),
+                "verbose_name": "order line",
+                "verbose_name_plural": "order lines",
+                "ordering": ("order", "line_no"),
             },
         ),
         migrations.CreateModel(
-            name='Shipment',
+            name="Shipment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('shipment_no', models.CharField(max_length=24, unique=True, verbose_name='shipment number')),
-                ('waybill_no', models.CharField(max_length=64, verbose_name='waybill number')),
-                ('shipped_at', models.DateTimeField(verbose_name='shipped at')),
-                ('actor', models.CharField(max_length=150, verbose_name='by')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
-                ('carrier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipments', to='orders.carrier', verbose_name='carrier')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "shipment_no",
+                    models.CharField(max_length=24, unique=True, verbose_name="shipment number"),
+                ),
+                ("waybill_no", models.CharField(max_length=64, verbose_name="waybill number")),
+                ("shipped_at", models.DateTimeField(verbose_name="shipped at")),
+                ("actor", models.CharField(max_length=150, verbose_name="by")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
+                (
+                    "carrier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipments",
+                        to="orders.carrier",
+                        verbose_name="carrier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'shipment',
-                'verbose_name_plural': 'shipments',
-                'ordering': ('id',),
+                "verbose_name": "shipment",
+                "verbose_name_plural": "shipments",
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
-            name='ShipmentLine',
+            name="ShipmentLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1)], verbose_name='quantity')),
-                ('line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipment_lines', to='orders.orderline', verbose_name='line')),
-                ('shipment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='orders.shipment', verbose_name='shipment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "quantity",
+                    models.PositiveIntegerField(
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="quantity",
+                    ),
+                ),
+                (
+                    "line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipment_lines",
+                        to="orders.orderline",
+                        verbose_name="line",
+                    ),
+                ),
+                (
+                    "shipment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="orders.shipment",
+                        verbose_name="shipment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'shipment line',
-                'verbose_name_plural': 'shipment lines',
+                "verbose_name": "shipment line",
+                "verbose_name_plural": "shipment lines",
             },
         ),
         migrations.CreateModel(
-            name='Suborder',
+            name="Suborder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order_no', models.CharField(max_length=24, verbose_name='suborder number')),
-                ('status', models.CharField(choices=[('pending_payment', 'Pending payment'), ('cancelled', 'Cancelled'), ('awaiting_shipment', 'Awaiting shipment'), ('partly_shipped', 'Partly shipped'), ('shipped', 'Shipped'), ('delivered', 'Delivered'), ('completed', 'Completed'), ('closed', 'Closed')], max_length=24, verbose_name='status')),
-                ('goods_amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='goods')),
-                ('freight_amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='freight')),
-                ('total_amount', openplatform.core.model_fields.AmountField(decimal_places=2, max_digits=14, verbose_name='total')),
-                ('refunded_amount', openplatform.core.model_fields.AmountField(decimal_places=2, default=Decimal('0'), max_digits=14, verbose_name='refunded')),
-                ('shipped_at', models.DateTimeField(null=True, verbose_name='shipped at')),
-                ('delivered_at', models.DateTimeField(null=True, verbose_name='delivered at')),
-                ('completed_at', models.DateTimeField(null=True, verbose_name='completed at')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='suborders', to='orders.order', verbose_name='order')),
-                ('split_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='parts', to='orders.suborder', verbose_name='split from')),
-                ('warehouse', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.warehouse', verbose_name='warehouse')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("order_no", models.CharField(max_length=24, verbose_name="suborder number")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending_payment", "Pending payment"),
+                            ("cancelled", "Cancelled"),
+                            ("awaiting_shipment", "Awaiting shipment"),
+                            ("partly_shipped", "Partly shipped"),
+                            ("shipped", "Shipped"),
+                            ("delivered", "Delivered"),
+                            ("completed", "Completed"),
+                            ("closed", "Closed"),
+                        ],
+                        max_length=24,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "goods_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="goods"
+                    ),
+                ),
+                (
+                    "freight_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="freight"
+                    ),
+                ),
+                (
+                    "total_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2, max_digits=14, verbose_name="total"
+                    ),
+                ),
+                (
+                    "refunded_amount",
+                    openplatform.core.model_fields.AmountField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        max_digits=14,
+                        verbose_name="refunded",
+                    ),
+                ),
+                ("shipped_at", models.DateTimeField(null=True, verbose_name="shipped at")),
+                ("delivered_at", models.DateTimeField(null=True, verbose_name="delivered at")),
+                ("completed_at", models.DateTimeField(null=True, verbose_name="completed at")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="suborders",
+                        to="orders.order",
+                        verbose_name="order",
+                    ),
+                ),
+                (
+                    "split_from",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="parts",
+                        to="orders.suborder",
+                        verbose_name="split from",
+                    ),
+                ),
+                (
+                    "warehouse",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="catalog.warehouse",
+                        verbose_name="warehouse",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'suborder',
-                'verbose_name_plural': 'suborders',
-                'ordering': ('order', 'id'),
+                "verbose_name": "suborder",
+                "verbose_name_plural": "suborders",
+                "ordering": ("order", "id"),
             },
         ),
         migrations.AddField(
-            model_name='shipment',
-            name='suborder',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipments', to='orders.suborder', verbose_name='suborder'),
+            model_name="shipment",
+            name="suborder",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="shipments",
+                to="orders.suborder",
+                verbose_name="suborder",
+            ),
         ),
         migrations.AddField(
-            model_name='orderline',
-            name='suborder',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='orders.suborder', verbose_name='suborder'),
+            model_name="orderline",
+            name="suborder",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lines",
+                to="orders.suborder",
+                verbose_name="suborder",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['partner', 'updated_at', 'id'], name='order_updated_at'),
+            model_name="order",
+            index=models.Index(fields=["partner", "updated_at", "id"], name="order_updated_at"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status', 'pending_payment')), fields=['expires_at'], name='order_pending_expires_at'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("status", "pending_payment")),
+                fields=["expires_at"],
+                name="order_pending_expires_at",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('order_no',), name='order_no_unique'),
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("order_no",), name="order_no_unique"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('partner', 'merchant_order_no'), name='order_merchant_order_no_unique_per_partner'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                fields=("partner", "merchant_order_no"),
+                name="order_merchant_order_no_unique_per_partner",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('total_amount', django.db.models.expressions.CombinedExpression(models.F('goods_amount'), '+', models.F('freight_amount')))), name='order_total_is_goods_and_freight'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "total_amount",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("goods_amount"), "+", models.F("freight_amount")
+                        ),
+                    )
+                ),
+                name="order_total_is_goods_and_freight",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded_amount__gte', 0), ('refunded_amount__lte', models.F('total_amount'))), name='order_refunded_within_total'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("refunded_amount__gte", 0), ("refunded_amount__lte", models.F("total_amount"))
+                ),
+                name="order_refunded_within_total",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shipmentline',
-            constraint=models.UniqueConstraint(fields=('shipment', 'line'), name='shipment_line_unique'),
+            model_name="shipmentline",
+            constraint=models.UniqueConstraint(
+                fields=("shipment", "line"), name="shipment_line_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shipmentline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='shipment_line_quantity_positive'),
+            model_name="shipmentline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0)), name="shipment_line_quantity_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='suborder',
-            constraint=models.UniqueConstraint(fields=('order_no',), name='suborder_no_unique'),
+            model_name="suborder",
+            constraint=models.UniqueConstraint(fields=("order_no",), name="suborder_no_unique"),
         ),
         migrations.AddConstraint(
-            model_name='suborder',
-            constraint=models.CheckConstraint(condition=models.Q(('total_amount', django.db.models.expressions.CombinedExpression(models.F('goods_amount'), '+', models.F('freight_amount')))), name='suborder_total_is_goods_and_freight'),
+            model_name="suborder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "total_amount",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("goods_amount"), "+", models.F("freight_amount")
+                        ),
+                    )
+                ),
+                name="suborder_total_is_goods_and_freight",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shipment',
-            constraint=models.UniqueConstraint(fields=('suborder', 'carrier', 'waybill_no'), name='shipment_waybill_unique_per_suborder'),
+            model_name="shipment",
+            constraint=models.UniqueConstraint(
+                fields=("suborder", "carrier", "waybill_no"),
+                name="shipment_waybill_unique_per_suborder",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.UniqueConstraint(fields=('order', 'line_no'), name='order_line_no_unique'),
+            model_name="orderline",
+            constraint=models.UniqueConstraint(
+                fields=("order", "line_no"), name="order_line_no_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', django.db.models.expressions.CombinedExpression(models.F('purchase_price'), '*', models.F('quantity')))), name='order_line_amount_is_price_times_quantity'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "amount",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("purchase_price"), "*", models.F("quantity")
+                        ),
+                    )
+                ),
+                name="order_line_amount_is_price_times_quantity",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('shipped_quantity__lte', models.F('quantity')), ('refunded_quantity__lte', models.F('quantity')), ('quantity__gt', 0)), name='order_line_quantities_within_quantity'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("shipped_quantity__lte", models.F("quantity")),
+                    ("refunded_quantity__lte", models.F("quantity")),
+                    ("quantity__gt", 0),
+                ),
+                name="order_line_quantities_within_quantity",
+            ),
         ),
     ]

@@ -13,9 +13,9 @@ from openplatform.idempotency.services.replay import Answer, ReplayKey, claim, r
 from openplatform.messaging.services.publishing import publish_all
 from orders.errors import OrderExpired, OrderStateConflict
 from orders.messages import order_draft
+from orders.selectors.own import require_own
 from orders.selectors.trees import OrderTree, read_trees, send_trees
 from orders.services.transitions import CONFIRM, send_transition
-from orders.selectors.own import require_own
 from orders.states import OrderStatus
 
 

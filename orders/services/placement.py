@@ -29,9 +29,9 @@ from catalog.selectors.availability import (
 )
 from catalog.services import stock
 from openplatform.core import money
-from openplatform.core.json_text import to_json
 from openplatform.core.errors import DomainError, FieldInvalid, refuse_if
 from openplatform.core.identifiers import dated_no
+from openplatform.core.json_text import to_json
 from openplatform.core.locking import transactional
 from openplatform.core.statements import Sent, send, together
 from openplatform.idempotency.services.replay import Answer, ReplayKey, claim, record
@@ -159,11 +159,11 @@ class OrderRequest:
         ).digest()
 
 
-class _PlacedMeanwhile(Exception):  # noqa: N818 - a signal between our own functions
+class _PlacedMeanwhile(Exception):
     """Another request with the same number committed after we had looked."""
 
 
-class _StockTaken(Exception):  # noqa: N818 - a signal between our own functions
+class _StockTaken(Exception):
     """Stock that the plan counted on went to another order."""
 
 
@@ -265,9 +265,7 @@ def _require_written(plan: _Plan, inserted: Sent, reserved: Sent, held: Sent) ->
         )
 
 
-def _replayed(
-    request: OrderRequest, context: dict[str, Any], replay: ReplayKey | None
-) -> Answer:
+def _replayed(request: OrderRequest, context: dict[str, Any], replay: ReplayKey | None) -> Answer:
     order_no = context["known_order_no"]
     if bytes(context["known_fingerprint"]) != request.fingerprint():
         raise MerchantOrderNoConflict(pointer="/merchant_order_no", order_no=order_no)
@@ -277,9 +275,7 @@ def _replayed(
     return answer
 
 
-def _check(
-    request: OrderRequest, facts: Mapping[str, LineFacts], context: dict[str, Any]
-) -> None:
+def _check(request: OrderRequest, facts: Mapping[str, LineFacts], context: dict[str, Any]) -> None:
     """:raises Refusal: with every fault of the first stage that has one."""
     faults: list[DomainError] = []
     if context["level"] is None:
@@ -296,9 +292,7 @@ def _check(
 _STAGES = (422, 409)
 
 
-def _line_faults(
-    item: RequestedItem, facts: LineFacts | None, pointer: str
-) -> list[DomainError]:
+def _line_faults(item: RequestedItem, facts: LineFacts | None, pointer: str) -> list[DomainError]:
     if facts is None:
         return [SkuNotAvailable(pointer=f"{pointer}/sku", sku=item.sku)]
     faults: list[DomainError] = []

@@ -88,9 +88,7 @@ def add_shipment(
     if known is not None:
         return known
     if part.status not in SHIPPABLE:
-        raise OrderStateConflict(
-            pointer="/order_no", order_no=part.order_no, status=part.status
-        )
+        raise OrderStateConflict(pointer="/order_no", order_no=part.order_no, status=part.status)
     lines = {line.line_no: line for line in part.lines.select_related("sku").order_by("line_no")}
     parcel = _read_parcel(lines, quantities)
     shipment = Shipment.objects.create(
@@ -124,9 +122,7 @@ def _read_parcel(
         raise FieldInvalid(_("The suborder has no such line"), pointer="/lines")
     for line_no, quantity in quantities.items():
         if quantity > left[line_no]:
-            raise QuantityExceedsOrdered(
-                pointer="/lines", line_no=str(line_no), left=left[line_no]
-            )
+            raise QuantityExceedsOrdered(pointer="/lines", line_no=str(line_no), left=left[line_no])
     return dict(quantities)
 
 
@@ -208,9 +204,7 @@ def _tell(order: Order, shipment: Shipment, changed: list[str]) -> None:
         messages.append(("order.status_changed", changed))
     publish_all(
         [
-            order_draft(
-                type=type, partner_id=order.partner_id, document=document, changed=numbers
-            )
+            order_draft(type=type, partner_id=order.partner_id, document=document, changed=numbers)
             for type, numbers in messages
         ]
     )

@@ -15,8 +15,8 @@ MOVE = """
     WITH moved AS (
         UPDATE orders_order
         SET status = %(to)s::text, version = version + 1, updated_at = %(now)s::timestamptz,
-            paid_at = CASE WHEN %(to)s::text = 'paid' THEN %(now)s::timestamptz ELSE paid_at END,
-            cancelled_at = CASE WHEN %(to)s::text = 'cancelled' THEN %(now)s::timestamptz ELSE cancelled_at END
+            paid_at = CASE WHEN %(to)s = 'paid' THEN %(now)s ELSE paid_at END,
+            cancelled_at = CASE WHEN %(to)s = 'cancelled' THEN %(now)s ELSE cancelled_at END
         WHERE order_no = %(order_no)s AND status = %(from)s::text
             AND (%(partner_id)s::bigint IS NULL OR partner_id = %(partner_id)s)
             AND {deadline}
@@ -29,9 +29,10 @@ MOVE = """
     ), told AS (
         INSERT INTO orders_orderevent
             (order_id, subject_no, from_status, to_status, actor, reason, created_at)
-        SELECT id, order_no, %(from)s::text, %(to)s::text, %(actor)s::text, %(reason)s::text, %(now)s::timestamptz FROM moved
+        SELECT id, order_no, %(from)s, %(to)s, %(actor)s::text, %(reason)s::text, %(now)s
+        FROM moved
         UNION ALL
-        SELECT order_id, order_no, %(part_from)s::text, %(part_to)s::text, %(actor)s::text, %(reason)s::text, %(now)s::timestamptz
+        SELECT order_id, order_no, %(part_from)s, %(part_to)s, %(actor)s, %(reason)s, %(now)s
         FROM parts
     )
     SELECT id FROM moved

@@ -22,7 +22,12 @@ def action(
     is_primary: bool = False,
     is_danger: bool = False,
 ) -> Callable[[F], F]:
-    """A button or list action; ``permissions`` are full names (``accounts.add_topup``)."""
+    """A button or list action.
+
+    :param permissions: each ``name`` asks the admin's ``has_<name>_permission``. Not full names
+        (``accounts.add_topup``): unfold would look those up in the database whenever Django
+        checks itself, before the first migration, too.
+    """
     variant = ActionVariant.DEFAULT
     if is_primary:
         variant = ActionVariant.PRIMARY

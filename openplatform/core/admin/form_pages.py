@@ -68,7 +68,7 @@ def answer_form_page(
             "title": title,
             "form": form,
             "media": model_admin.media + form.media,
-            "submit": submit,
+            "submit_text": submit,
             "back_to": back_to,
             "subject": subject,
             "intro": intro,

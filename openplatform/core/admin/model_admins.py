@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -25,16 +25,22 @@ MAX_ROWS_FOR_TOTALS = 100_000
 class ModelAdmin(unfold.ModelAdmin):
     """Unfold's, with refusals of the domain as messages, and only what was edited written.
 
-    ``totals`` names sums shown above the list, over all rows that the filters leave.
+    ``totals`` names sums shown above the list, over all rows that the filters leave;
+    ``readonly_on_change`` names fields that are given once.
     """
 
     list_per_page = 50
-    show_full_result_count = False
     list_filter_submit = True
     list_fullwidth = True
     compressed_fields = True
     warn_unsaved_form = True
     totals: Mapping[type_of_text, Combinable] = {}
+    readonly_on_change: Sequence[str] = ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        """More of them once the row is there."""
+        fields: Sequence[str] = super().get_readonly_fields(request, obj)
+        return fields if obj is None else (*fields, *self.readonly_on_change)
 
     def changeform_view(
         self,
@@ -67,7 +73,7 @@ class ModelAdmin(unfold.ModelAdmin):
         return response
 
     def save_model(
-        self, request: HttpRequest, obj: Model, form: ModelForm[Any], change: bool
+        self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool
     ) -> None:
         """Write the fields that were edited, so that a column which a service moved in the
         meantime keeps its value.
@@ -81,7 +87,7 @@ class ModelAdmin(unfold.ModelAdmin):
         if edited:
             obj.save(update_fields=edited)
 
-    def set_on_change(self, request: HttpRequest, obj: Model, edited: list[str]) -> list[str]:
+    def set_on_change(self, request: HttpRequest, obj: Any, edited: list[str]) -> list[str]:
         """Set what follows from an edit; answers the names of those fields."""
         return []
 
@@ -123,6 +129,7 @@ class ReadOnlyInline(unfold.TabularInline):
     """Rows of another table on a page, newest first, to look at."""
 
     extra = 0
+    ordering = ("-pk",)
     per_page = 10
     can_delete = False
     show_change_link = True

@@ -1,0 +1,508 @@
+"""Partners, keys and money in the back office. Money moves through services only."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, F, Model, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    RangeDateFilter,
+)
+
+from accounts.forms import ApiKeyForm, PartnerForm, TopUpForm
+from accounts.models import (
+    ApiKey,
+    CreditLimitChange,
+    HoldEntry,
+    LedgerEntry,
+    Partner,
+    TopUp,
+    Wallet,
+)
+from accounts.services.keys import create_key, revoke_key
+from accounts.services.partners import register_partner
+from accounts.services.top_ups import top_up
+from openplatform.core import clock
+from openplatform.core.admin.decorators import action, display
+from openplatform.core.admin.form_pages import Values, answer_form_page
+from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline
+from openplatform.core.errors import type_of_text
+from openplatform.core.scopes import Scope
+
+PARTNER_FILTER = ("partner", AutocompleteSelectFilter)
+STATUS_COLOURS = {"active": "success", "suspended": "danger"}
+KEY_COLOURS = {"valid": "success", "expired": "warning", "revoked": "danger"}
+KEY_STATES = {"valid": _("Valid"), "expired": _("Expired"), "revoked": _("Revoked")}
+LEDGER_COLOURS = {
+    "top_up": "success",
+    "order_payment": "info",
+    "refund": "success",
+    "adjustment": "warning",
+    "withdrawal": "warning",
+}
+HOLD_COLOURS = {"held": "warning", "released": "success", "paid": "info"}
+
+
+def _money(amount: Decimal) -> SafeString:
+    colour = "text-red-600 dark:text-red-500" if amount < 0 else ""
+    return format_html('<span class="whitespace-nowrap {}">{}</span>', colour, f"{amount:,.2f}")
+
+
+def _page_of(obj: Model) -> str:
+    meta = obj._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=(obj.pk,))
+
+
+class ApiKeyInline(ReadOnlyInline):
+    """Keys of a partner."""
+
+    model = ApiKey
+    verbose_name_plural = _("API keys")
+    ordering = ("-created_at",)
+    fields = ("prefix", "note", "state", "last_used_at", "created_at")
+    readonly_fields = ("state",)
+
+    @display(description=_("state"))
+    def state(self, key: ApiKey) -> type_of_text:
+        """Whether it opens anything."""
+        return KEY_STATES[_state_of(key)]
+
+
+class LedgerInline(ReadOnlyInline):
+    """A partner's ledger, newest first."""
+
+    model = LedgerEntry
+    verbose_name_plural = _("ledger")
+    ordering = ("-entry_no",)
+    fields = ("entry_no", "kind", "amount", "balance_after", "document_no", "note", "created_at")
+
+
+class HoldInline(ReadOnlyInline):
+    """What was set aside for a partner's orders, newest first."""
+
+    model = HoldEntry
+    verbose_name_plural = _("hold entries")
+    ordering = ("-hold_no",)
+    fields = ("hold_no", "kind", "amount", "held_after", "order_no", "created_at")
+
+
+@admin.register(Partner)
+class PartnerAdmin(ModelAdmin):
+    """Partners: who they are is edited here; their money only looked at."""
+
+    list_display = ("title", "status_badge", "balance", "available", "order_count", "created_at")
+    list_filter = (("status", ChoicesDropdownFilter), ("created_at", RangeDateFilter))
+    search_fields = ("code", "name", "email")
+    search_help_text = _("Code, name or email")
+    readonly_fields = (
+        "code", "kind", "created_at", "balance", "held", "credit_limit", "can_spend",
+        "alert_threshold",
+    )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": (("code", "kind"), "name", "email", "status", "order_expiry_minutes")}),
+        (
+            _("Wallet"),
+            {"fields": (("balance", "credit_limit"), ("held", "can_spend"), "alert_threshold")},
+        ),
+    )
+    inlines = (ApiKeyInline, LedgerInline, HoldInline)
+    actions_detail = ("top_up", "new_key")
+    actions_row = ("top_up",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Partner]:
+        """With wallets, and how many orders there are."""
+        partners: QuerySet[Partner] = super().get_queryset(request)
+        return partners.select_related("wallet").annotate(orders_placed=Count("orders"))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody: a partner is suspended instead."""
+        return False
+
+    def has_top_up_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Finance."""
+        return bool(request.user.has_perm("accounts.add_topup"))
+
+    def has_new_key_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whoever may make keys."""
+        return bool(request.user.has_perm("accounts.add_apikey"))
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A page of its own, because a partner comes with a wallet."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+
+        def call(values: Values) -> HttpResponse:
+            partner = register_partner(**values, actor=request.user.get_username(), now=clock.now())
+            self.log_addition(request, partner, [{"added": {}}])
+            self.message_user(request, _("The partner was added"))
+            return HttpResponseRedirect(_page_of(partner))
+
+        return answer_form_page(
+            self,
+            request,
+            form_class=PartnerForm,
+            title=_("Add partner"),
+            submit=_("Add partner"),
+            call=call,
+            back_to=reverse("admin:accounts_partner_changelist"),
+            intro=_("Pools are opened to the partner on the page of each pool."),
+        )
+
+    @action(
+        description=_("Top up"),
+        permissions=["top_up"],
+        url_path="top-up",
+        icon="add_card",
+        is_primary=True,
+    )
+    def top_up(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Book money that came in."""
+        partner = get_object_or_404(Partner, pk=object_id)
+
+        def call(values: Values) -> type_of_text:
+            booked = top_up(
+                partner_code=partner.code,
+                **values,
+                actor=request.user.get_username(),
+                now=clock.now(),
+            )
+            return _("Top-up %(number)s of %(amount)s is in the ledger") % {
+                "number": booked.top_up_no,
+                "amount": f"{booked.amount:,.2f}",
+            }
+
+        return answer_form_page(
+            self,
+            request,
+            form_class=TopUpForm,
+            title=_("Top up"),
+            submit=_("Book the top-up"),
+            call=call,
+            back_to=_page_of(partner),
+            subject=partner,
+        )
+
+    @action(
+        description=_("New API key"),
+        permissions=["new_key"],
+        url_path="new-key",
+        icon="key",
+    )
+    def new_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """On to the page that makes keys."""
+        return HttpResponseRedirect(
+            reverse("admin:accounts_apikey_add", query={"partner": object_id})
+        )
+
+    @display(description=_("partner"), ordering="code", is_header=True)
+    def title(self, partner: Partner) -> tuple[str, str]:
+        """Name over code."""
+        return partner.name, partner.code
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    def status_badge(self, partner: Partner) -> tuple[str, str]:
+        """A badge."""
+        return partner.status, partner.get_status_display()
+
+    @display(description=_("balance"), ordering="wallet__balance")
+    def balance(self, partner: Partner) -> SafeString:
+        """Money in the wallet."""
+        return _money(partner.wallet.balance)
+
+    @display(description=_("held amount"))
+    def held(self, partner: Partner) -> SafeString:
+        """Set aside for orders that are not paid yet."""
+        return _money(partner.wallet.held_amount)
+
+    @display(description=_("credit limit"))
+    def credit_limit(self, partner: Partner) -> SafeString:
+        """How far the balance may go below zero."""
+        return _money(partner.wallet.credit_limit)
+
+    @display(description=_("alert threshold"))
+    def alert_threshold(self, partner: Partner) -> SafeString:
+        """Below this, the balance counts as low."""
+        return _money(partner.wallet.alert_threshold)
+
+    @display(
+        description=_("available"),
+        ordering="wallet__balance",
+        label={"low": "danger", "fine": "success"},
+    )
+    def available(self, partner: Partner) -> tuple[str, str]:
+        """What new orders may cost, red when it is low."""
+        available = partner.wallet.available_amount
+        is_low = available < partner.wallet.alert_threshold or available <= 0
+        return "low" if is_low else "fine", f"{available:,.2f}"
+
+    @display(description=_("available"))
+    def can_spend(self, partner: Partner) -> SafeString:
+        """What new orders may cost, without the badge."""
+        return _money(partner.wallet.available_amount)
+
+    @display(description=_("orders"), ordering="orders_placed")
+    def order_count(self, partner: Partner) -> int:
+        """Orders ever placed."""
+        count: int = partner.orders_placed  # type: ignore[attr-defined] # annotated above
+        return count
+
+
+def _state_of(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is not None and key.expires_at <= clock.now():
+        return "expired"
+    return "valid"
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Keys are made and revoked, never edited."""
+
+    list_display = (
+        "prefix", "partner", "note", "state", "last_used_at", "expires_at", "created_at",
+    )  # fmt: skip
+    list_filter = (PARTNER_FILTER, ("created_at", RangeDateFilter))
+    list_select_related = ("partner",)
+    search_fields = ("prefix", "note", "partner__code", "partner__name")
+    search_help_text = _("Prefix, note or partner")
+    fields = (
+        "partner", "prefix", "scope_list", "note", "state_name", "expires_at", "revoked_at",
+        "last_used_at", "created_at",
+    )  # fmt: skip
+    readonly_fields = ("scope_list", "state_name")
+    actions_detail = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """By permission: the add page calls the service."""
+        return bool(request.user.has_perm("accounts.add_apikey"))
+
+    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whoever may change keys."""
+        return bool(request.user.has_perm("accounts.change_apikey"))
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Make a key and show it, this once."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+
+        def call(values: Values) -> HttpResponse:
+            key, text = create_key(
+                partner_code=values["partner"].code,
+                scopes=values["scopes"],
+                expires_at=values["expires_at"],
+                note=values["note"],
+            )
+            self.log_addition(request, key, [{"added": {}}])
+            return self._show_once(request, key, text)
+
+        return answer_form_page(
+            self,
+            request,
+            form_class=ApiKeyForm,
+            title=_("New API key"),
+            submit=_("Make the key"),
+            call=call,
+            back_to=reverse("admin:accounts_apikey_changelist"),
+            initial={"partner": request.GET.get("partner")},
+            intro=_("The key is shown once, on the next page. Only its digest is kept."),
+        )
+
+    @action(
+        description=_("Revoke"),
+        permissions=["revoke"],
+        icon="block",
+        is_danger=True,
+    )
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """End a key, after a confirmation."""
+        key = get_object_or_404(ApiKey, pk=object_id)
+
+        def call(values: Values) -> type_of_text:
+            revoke_key(prefix=key.prefix, now=clock.now())
+            self.log_change(request, key, [{"changed": {"fields": ["revoked at"]}}])
+            return _("The key %(prefix)s opens nothing any more") % {"prefix": key.prefix}
+
+        return answer_form_page(
+            self,
+            request,
+            form_class=forms.Form,
+            title=_("Revoke the key"),
+            submit=_("Revoke for good"),
+            call=call,
+            back_to=_page_of(key),
+            subject=key,
+            intro=_(
+                "Every request with this key is refused within a second. This cannot be undone."
+            ),
+            is_danger=True,
+        )
+
+    @display(description=_("state"), label=KEY_COLOURS)
+    def state(self, key: ApiKey) -> tuple[str, type_of_text]:
+        """Whether it opens anything."""
+        state = _state_of(key)
+        return state, KEY_STATES[state]
+
+    @display(description=_("state"))
+    def state_name(self, key: ApiKey) -> type_of_text:
+        """The same without the badge."""
+        return KEY_STATES[_state_of(key)]
+
+    @display(description=_("scopes"))
+    def scope_list(self, key: ApiKey) -> str:
+        """With what each means."""
+        names = {scope.value: str(scope.label) for scope in Scope}
+        return "; ".join(f"{scope} {names.get(scope, '')}" for scope in key.scopes)
+
+    def _show_once(self, request: HttpRequest, key: ApiKey, text: str) -> HttpResponse:
+        response = TemplateResponse(
+            request,
+            "backoffice/new_key.html",
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.model._meta,
+                "title": _("The new API key"),
+                "key": key,
+                "text": text,
+                "back_to": _page_of(key.partner),
+            },
+        )
+        add_never_cache_headers(response)
+        return response
+
+
+@admin.register(Wallet)
+class WalletAdmin(ReadOnlyAdmin):
+    """Wallets, with the sums over those listed."""
+
+    list_display = (
+        "partner", "balance", "held_amount", "credit_limit", "available", "alert_threshold",
+        "last_entry_at",
+    )  # fmt: skip
+    list_filter = (PARTNER_FILTER,)
+    list_select_related = ("partner",)
+    search_fields = ("partner__code", "partner__name")
+    ordering = ("partner__code",)
+    readonly_fields = ("available",)
+    fields = (
+        "partner", ("balance", "held_amount"), ("credit_limit", "available"), "alert_threshold",
+        ("last_entry_no", "last_entry_at"), "last_hold_no",
+    )  # fmt: skip
+    list_before_template = "backoffice/totals.html"
+    totals = {
+        _("balance"): Sum("balance"),
+        _("held amount"): Sum("held_amount"),
+        _("credit limit"): Sum("credit_limit"),
+        _("available"): Sum(F("balance") + F("credit_limit") - F("held_amount")),
+    }
+
+    @display(description=_("available"))
+    def available(self, wallet: Wallet) -> SafeString:
+        """What new orders may cost."""
+        return _money(wallet.available_amount)
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    """The ledger."""
+
+    list_display = (
+        "entry_no", "partner", "kind_badge", "signed_amount", "balance_after", "document_no",
+        "note", "created_at",
+    )  # fmt: skip
+    list_filter = (
+        PARTNER_FILTER, ("kind", ChoicesDropdownFilter), ("created_at", RangeDateFilter),
+    )  # fmt: skip
+    list_select_related = ("partner",)
+    search_fields = ("document_no", "order_no", "partner__code")
+    search_help_text = _("Number of a document or order, or code of a partner")
+    ordering = ("-id",)
+    list_before_template = "backoffice/totals.html"
+    totals = {_("Sum of the amounts"): Sum("amount")}
+
+    @display(description=_("kind"), ordering="kind", label=LEDGER_COLOURS)
+    def kind_badge(self, entry: LedgerEntry) -> tuple[str, str]:
+        """A badge."""
+        return entry.kind, entry.get_kind_display()
+
+    @display(description=_("amount"), ordering="amount")
+    def signed_amount(self, entry: LedgerEntry) -> SafeString:
+        """Red when money went out."""
+        return _money(entry.amount)
+
+
+@admin.register(HoldEntry)
+class HoldEntryAdmin(ReadOnlyAdmin):
+    """What was set aside, released and paid."""
+
+    list_display = (
+        "hold_no", "partner", "kind_badge", "signed_amount", "held_after", "order_no", "created_at",
+    )  # fmt: skip
+    list_filter = (
+        PARTNER_FILTER, ("kind", ChoicesDropdownFilter), ("created_at", RangeDateFilter),
+    )  # fmt: skip
+    list_select_related = ("partner",)
+    search_fields = ("order_no", "partner__code")
+    search_help_text = _("Order number or code of a partner")
+    ordering = ("-id",)
+    list_before_template = "backoffice/totals.html"
+    totals = {_("Sum of the amounts"): Sum("amount")}
+
+    @display(description=_("kind"), ordering="kind", label=HOLD_COLOURS)
+    def kind_badge(self, entry: HoldEntry) -> tuple[str, str]:
+        """A badge."""
+        return entry.kind, entry.get_kind_display()
+
+    @display(description=_("amount"), ordering="amount")
+    def signed_amount(self, entry: HoldEntry) -> SafeString:
+        """Red when a hold ended."""
+        return _money(entry.amount)
+
+
+@admin.register(CreditLimitChange)
+class CreditLimitChangeAdmin(ReadOnlyAdmin):
+    """The history of credit lines."""
+
+    list_display = ("partner", "limit_before", "limit_after", "reason", "actor", "created_at")
+    list_filter = (PARTNER_FILTER, ("created_at", RangeDateFilter))
+    list_select_related = ("partner",)
+    search_fields = ("partner__code", "partner__name", "reason")
+    ordering = ("-id",)
+
+
+@admin.register(TopUp)
+class TopUpAdmin(ReadOnlyAdmin):
+    """Money that came in."""
+
+    list_display = ("top_up_no", "partner", "amount", "reference", "note", "actor", "created_at")
+    list_filter = (PARTNER_FILTER, ("created_at", RangeDateFilter))
+    list_select_related = ("partner",)
+    search_fields = ("top_up_no", "reference", "partner__code", "partner__name")
+    search_help_text = _("Number, reference or partner")
+    list_before_template = "backoffice/totals.html"
+    totals = {_("Sum of the amounts"): Sum("amount")}

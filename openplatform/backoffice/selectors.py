@@ -1,0 +1,84 @@
+"""What the first page of the back office shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+
+from accounts.models import Wallet
+from catalog.models import Stock
+from openplatform.core import money
+from openplatform.core.clock import PLATFORM_ZONE
+from openplatform.messaging.models import Outbox
+from orders.models import Order, Suborder
+from orders.services.shipping import SHIPPABLE
+from orders.states import OrderStatus
+
+CHART_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The orders placed on one day of the platform's calendar."""
+
+    on: date
+    orders: int
+    amount: Decimal
+
+
+def list_days(*, now: datetime) -> list[Day]:
+    """The last fourteen days up to today, oldest first, days without orders too."""
+    today = now.astimezone(PLATFORM_ZONE).date()
+    first = today - timedelta(days=CHART_DAYS - 1)
+    start = datetime.combine(first, datetime.min.time(), PLATFORM_ZONE)
+    rows = (
+        Order.objects.filter(created_at__gte=start)
+        .annotate(day=TruncDate("created_at", tzinfo=PLATFORM_ZONE))
+        .order_by()
+        .values_list("day")
+        .annotate(Count("id"), Sum("total_amount"))
+    )
+    by_day = {day: Day(day, count, amount) for day, count, amount in rows}
+    days = (first + timedelta(days=offset) for offset in range(CHART_DAYS))
+    return [by_day.get(day, Day(day, 0, money.ZERO)) for day in days]
+
+
+def count_pending_payment() -> int:
+    """Orders that wait for their confirmation."""
+    return Order.objects.filter(status=OrderStatus.PENDING_PAYMENT).count()
+
+
+def count_to_ship() -> int:
+    """Suborders with something left to ship."""
+    return Suborder.objects.filter(status__in=SHIPPABLE).count()
+
+
+def list_low_wallets() -> QuerySet[Wallet]:
+    """Wallets of which less than the alert threshold, or nothing, is available; lowest first."""
+    return (
+        Wallet.objects.annotate(can_spend=F("balance") + F("credit_limit") - F("held_amount"))
+        .filter(Q(can_spend__lt=F("alert_threshold")) | Q(can_spend__lte=0))
+        .select_related("partner")
+        .order_by("can_spend", "partner__code")
+    )
+
+
+def list_empty_stock() -> QuerySet[Stock]:
+    """Stock rows of SKUs on the shelf with nothing left to promise."""
+    return (
+        Stock.objects.filter(
+            sku__shelf_state="on_shelf", on_hand__lte=F("reserved") + F("safety_quantity")
+        )
+        .select_related("sku", "warehouse")
+        .order_by("sku__code", "warehouse__code")
+    )
+
+
+def get_oldest_outbox_moment() -> datetime | None:
+    """Since when the oldest message waits for the sequencer; None when nothing waits."""
+    oldest: datetime | None = Outbox.objects.aggregate(oldest=Min("created_at"))["oldest"]
+    return oldest

@@ -1,0 +1,483 @@
+"""Pages and actions that call services."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import ApiKey, LedgerEntry, Partner, TopUp, Wallet
+from accounts.services.keys import digest_of
+from catalog.models import (
+    Category,
+    PoolAssignment,
+    PoolMembership,
+    Product,
+    Sku,
+    Stock,
+    StockMovement,
+)
+from openplatform.messaging.models import Outbox
+from orders.models import FreightTemplate, OrderLine, Shipment, Suborder
+from tests.backoffice.conftest import Staff
+from tests.cast import Merchant, World
+
+
+def _messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+# Money and partners
+
+TRANSFER = {"amount": "250.50", "reference": "BANK-1", "note": "first"}
+
+
+def _top_up_url(merchant: Merchant) -> str:
+    return reverse("admin:accounts_partner_top_up", args=(merchant.partner.pk,))
+
+
+def test_top_up_is_in_the_ledger_once_when_it_is_sent_twice(merchant: Merchant, staff: Staff):
+    client = staff("accounts.view_partner", "accounts.add_topup", username="fin")
+
+    first = client.post(_top_up_url(merchant), TRANSFER, follow=True)
+    second = client.post(_top_up_url(merchant), TRANSFER, follow=True)
+
+    assert first.status_code == second.status_code == 200
+    top_up = TopUp.objects.get(reference="BANK-1")
+    assert (top_up.amount, top_up.actor, top_up.note) == (Decimal("250.50"), "fin", "first")
+    entry = LedgerEntry.objects.get(document_no=top_up.top_up_no)
+    assert (entry.kind, entry.amount, entry.balance_after) == (
+        "top_up", Decimal("250.50"), Decimal("10250.50"),
+    )  # fmt: skip
+    assert Wallet.objects.get(pk=merchant.partner.pk).balance == Decimal("10250.50")
+    assert _messages(first) == [f"Top-up {top_up.top_up_no} of 250.50 is in the ledger"]
+
+
+def test_top_up_shows_the_refusal_when_the_reference_had_another_amount(
+    merchant: Merchant, staff: Staff
+):
+    client = staff("accounts.view_partner", "accounts.add_topup")
+    client.post(_top_up_url(merchant), TRANSFER)
+
+    response = client.post(_top_up_url(merchant), {**TRANSFER, "amount": "1.00"})
+
+    assert response.status_code == 200
+    assert response.context["form"].errors == {
+        "reference": ["This reference was used for another amount"]
+    }
+    assert Wallet.objects.get(pk=merchant.partner.pk).balance == Decimal("10250.50")
+
+
+@pytest.mark.parametrize("amount", ["0", "-5", "0.001", "1e3000", "NaN", "１２３元", ""])
+def test_top_up_is_refused_when_the_amount_is_no_amount(
+    amount: str, merchant: Merchant, staff: Staff
+):
+    client = staff("accounts.view_partner", "accounts.add_topup")
+
+    response = client.post(_top_up_url(merchant), {**TRANSFER, "amount": amount})
+
+    assert response.status_code == 200
+    assert list(response.context["form"].errors) == ["amount"]
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_top_up_is_forbidden_when_an_operator_has_no_finance_permission(
+    merchant: Merchant, staff: Staff
+):
+    client = staff("accounts.view_partner", "accounts.view_wallet", "orders.add_shipment")
+
+    assert client.get(_top_up_url(merchant)).status_code == 403
+    assert client.post(_top_up_url(merchant), TRANSFER).status_code == 403
+    page = client.get(reverse("admin:accounts_partner_change", args=(merchant.partner.pk,)))
+    assert "top-up/" not in page.content.decode()
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_balance_stays_when_a_partner_is_edited_with_a_forged_balance(
+    merchant: Merchant, boss: Client
+):
+    url = reverse("admin:accounts_partner_change", args=(merchant.partner.pk,))
+    form = {
+        "name": "Acme Ltd", "email": "", "status": "suspended", "order_expiry_minutes": "45",
+        "code": "other", "balance": "999999", "credit_limit": "999999",
+        **_empty_inlines("api_keys", "ledger_entries", "hold_entries"),
+    }  # fmt: skip
+
+    response = boss.post(url, form)
+
+    assert response.status_code == 302, response.context["errors"]
+    partner = Partner.objects.get(pk=merchant.partner.pk)
+    assert (partner.code, partner.name, partner.status, partner.order_expiry_minutes) == (
+        "acme", "Acme Ltd", "suspended", 45,
+    )  # fmt: skip
+    assert Wallet.objects.get(pk=partner.pk).balance == Decimal("10000.00")
+    assert Wallet.objects.get(pk=partner.pk).credit_limit == Decimal("0.00")
+
+
+def _empty_inlines(*prefixes: str) -> dict[str, str]:
+    return {
+        f"{prefix}-{name}": "0"
+        for prefix in prefixes
+        for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")
+    }
+
+
+def test_partner_has_a_wallet_when_it_is_added(db: None, boss: Client):
+    form = {
+        "code": "new-one", "name": "New", "email": "", "credit_limit": "500.00",
+        "alert_threshold": "50.00", "opening_balance": "100.00",
+    }  # fmt: skip
+
+    response = boss.post(reverse("admin:accounts_partner_add"), form)
+
+    partner = Partner.objects.get(code="new-one")
+    assert response.headers["Location"] == reverse(
+        "admin:accounts_partner_change", args=(partner.pk,)
+    )
+    assert (partner.wallet.balance, partner.wallet.credit_limit) == (
+        Decimal("100.00"), Decimal("500.00"),
+    )  # fmt: skip
+    assert LedgerEntry.objects.get().kind == "top_up"
+
+
+def test_partner_is_refused_when_the_code_is_taken(merchant: Merchant, boss: Client):
+    form = {
+        "code": "acme", "name": "Again", "credit_limit": "0", "alert_threshold": "0",
+        "opening_balance": "0",
+    }  # fmt: skip
+
+    response = boss.post(reverse("admin:accounts_partner_add"), form)
+
+    assert response.status_code == 200
+    assert response.context["form"].errors == {"code": ["There is a partner with this code"]}
+    assert Partner.objects.count() == 1
+
+
+def test_key_is_shown_once_when_it_is_made(merchant: Merchant, boss: Client):
+    form = {"partner": merchant.partner.pk, "scopes": ["orders:read"], "note": "shop"}
+
+    response = boss.post(reverse("admin:accounts_apikey_add"), form)
+
+    text = response.context["text"]
+    assert text in response.content.decode()
+    assert "no-store" in response.headers["Cache-Control"]
+    key = ApiKey.objects.get(digest=digest_of(text))
+    assert (key.partner_id, key.scopes, key.note) == (merchant.partner.pk, ["orders:read"], "shop")
+    page = boss.get(reverse("admin:accounts_apikey_change", args=(key.pk,)))
+    assert text not in page.content.decode()
+
+
+def test_key_is_revoked_when_it_is_confirmed_and_not_before(merchant: Merchant, boss: Client):
+    key = ApiKey.objects.get()
+    url = reverse("admin:accounts_apikey_revoke", args=(key.pk,))
+
+    asked = boss.get(url)
+    key.refresh_from_db()
+    before = key.revoked_at
+    boss.post(url)
+
+    assert asked.status_code == 200
+    assert before is None
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert merchant.api.get("/key").status_code == 401
+
+
+# Goods
+
+
+def _pool_url(page: str, world: World) -> str:
+    return reverse(f"admin:catalog_pool_{page}", args=(world.pool.pk,))
+
+
+def test_pool_page_tells_merchants_when_skus_come_and_go(shop: World, boss: Client):
+    shop.make_sku("A")
+    shop.make_sku("B", in_pool=False)
+    shop.make_sku("C", in_pool=False)
+
+    response = boss.post(_pool_url("curate", shop), {"add": "B, C\n B", "remove": "A"}, follow=True)
+
+    assert _messages(response) == ["The pool holds 2 SKUs now"]
+    assert set(PoolMembership.objects.values_list("sku__code", flat=True)) == {"B", "C"}
+    told = {row.type: row.data["skus"] for row in Outbox.objects.all()}
+    assert told == {"pool.sku_added": ["B", "C"], "pool.sku_removed": ["A"]}
+
+
+def test_pool_stays_when_a_code_does_not_exist(shop: World, boss: Client):
+    shop.make_sku("A", in_pool=False)
+
+    response = boss.post(_pool_url("curate", shop), {"add": "A nowhere", "remove": ""})
+
+    assert response.context["form"].errors == {"add": ["nowhere does not exist"]}
+    assert not PoolMembership.objects.exists()
+    assert not Outbox.objects.exists()
+
+
+def test_pool_opens_to_partners_when_they_are_chosen(
+    world: World, merchant: Merchant, stranger: Merchant, boss: Client
+):
+    world.make_sku("A")
+    world.open_pool_to(stranger)
+
+    boss.post(_pool_url("assign", world), {"partners": [merchant.partner.pk]})
+
+    assert list(PoolAssignment.objects.values_list("partner__code", flat=True)) == ["acme"]
+    told = {row.type: row.partner_ids for row in Outbox.objects.all()}
+    assert told == {
+        "pool.sku_added": [merchant.partner.pk], "pool.sku_removed": [stranger.partner.pk],
+    }  # fmt: skip
+
+
+def test_skus_leave_the_shelf_when_the_action_is_run(shop: World, boss: Client):
+    sku = shop.make_sku("A")
+    other = shop.make_sku("B")
+
+    response = boss.post(
+        reverse("admin:catalog_sku_changelist"),
+        {"action": "take_off_shelf", "_selected_action": [sku.pk]},
+        follow=True,
+    )
+
+    assert response.status_code == 200
+    sku.refresh_from_db()
+    other.refresh_from_db()
+    assert (sku.shelf_state, other.shelf_state) == ("off_shelf", "on_shelf")
+    assert Outbox.objects.get().type == "sku.off_shelf"
+
+
+def test_shelf_action_is_missing_when_staff_may_only_look(shop: World, staff: Staff):
+    sku = shop.make_sku("A")
+
+    staff("catalog.view_sku").post(
+        reverse("admin:catalog_sku_changelist"),
+        {"action": "take_off_shelf", "_selected_action": [sku.pk]},
+    )
+
+    sku.refresh_from_db()
+    assert sku.shelf_state == "on_shelf"
+
+
+def _sku_form(sku: Sku, **fields: Any) -> dict[str, Any]:
+    return {
+        "product": sku.product_id, "name": sku.name, "specs": "{}",
+        "market_price": sku.market_price, "sale_price": sku.sale_price, "cost_price": "",
+        "floor_price": "", "min_quantity": 1, "quantity_step": 1, "tax_rate": "0.13",
+        "weight_grams": 500, "barcode": "",
+        **_empty_inlines("images", "stocks", "purchase_prices", "memberships"),
+        **fields,
+    }  # fmt: skip
+
+
+def test_sku_moves_its_stamp_when_a_price_is_edited(shop: World, boss: Client):
+    sku = shop.make_sku("A", price="10.00")
+    before = Sku.objects.get(pk=sku.pk).updated_at
+    url = reverse("admin:catalog_sku_change", args=(sku.pk,))
+
+    response = boss.post(url, _sku_form(sku, sale_price="12.00", shelf_state="off_shelf"))
+
+    assert response.status_code == 302, response.context["errors"]
+    edited = Sku.objects.get(pk=sku.pk)
+    assert edited.sale_price == Decimal("12.00")
+    assert edited.updated_at > before
+    assert edited.shelf_state == "on_shelf"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("sale_price", "0"), ("market_price", "-1"), ("specs", "[1]"), ("specs", "{"), ("name", "")],
+)
+def test_sku_stays_when_an_edit_is_wrong(field: str, value: str, shop: World, boss: Client):
+    sku = shop.make_sku("A", price="10.00")
+    before = Sku.objects.values().get(pk=sku.pk)
+    url = reverse("admin:catalog_sku_change", args=(sku.pk,))
+
+    response = boss.post(url, _sku_form(sku, **{field: value}))
+
+    assert response.status_code == 200
+    assert list(response.context["adminform"].form.errors) == [field]
+    assert Sku.objects.values().get(pk=sku.pk) == before
+
+
+def test_description_is_clean_when_a_product_is_added(world: World, boss: Client):
+    form = {
+        "code": "P1", "name": "P", "category": world.category.pk, "brand": "", "unit": "",
+        "attributes": "{}", "description": "<p onclick='x()'>ok</p><script>x()</script>",
+        **_empty_inlines("skus"),
+    }  # fmt: skip
+
+    response = boss.post(reverse("admin:catalog_product_add"), form)
+
+    assert response.status_code == 302, response.context["errors"]
+    assert Product.objects.get(code="P1").description == "<p>ok</p>"
+
+
+def test_categories_below_move_when_a_category_is_moved(world: World, boss: Client):
+    for code, parent in (("a", ""), ("b", "a"), ("c", "b")):
+        parent_id = Category.objects.get(code=parent).pk if parent else ""
+        form = {"code": code, "name": code, "parent": parent_id}
+        assert boss.post(reverse("admin:catalog_category_add"), form).status_code == 302
+    moved = Category.objects.get(code="b")
+
+    boss.post(
+        reverse("admin:catalog_category_change", args=(moved.pk,)),
+        {"name": "b", "parent": world.category.pk},
+    )
+
+    deepest = Category.objects.get(code="c")
+    assert deepest.path == [world.category.pk, moved.pk, deepest.pk]
+    assert deepest.level == 3
+
+
+def test_category_stays_when_it_would_stand_below_itself(world: World, boss: Client):
+    child = Category.objects.create(code="child", name="c", parent=world.category, level=2, path=[])
+    Category.objects.filter(pk=child.pk).update(path=[world.category.pk, child.pk])
+
+    response = boss.post(
+        reverse("admin:catalog_category_change", args=(world.category.pk,)),
+        {"name": "家居", "parent": child.pk},
+        follow=True,
+    )
+
+    assert response.status_code == 200
+    assert _messages(response) == ["The category would stand below itself"]
+    assert Category.objects.get(pk=world.category.pk).parent_id is None
+
+
+COUNT = {
+    "kind": "sellable", "on_hand": "7", "expected_on_hand": "10", "safety_quantity": "2",
+    "document_no": "SHEET-1",
+}  # fmt: skip
+
+
+def _count_url(sku: Sku) -> str:
+    return reverse("admin:catalog_stock_count", args=(Stock.objects.get(sku=sku).pk,))
+
+
+def test_count_is_booked_with_a_movement_when_it_is_entered(shop: World, boss: Client):
+    sku = shop.make_sku("A", north=10)
+
+    response = boss.post(_count_url(sku), COUNT, follow=True)
+
+    assert _messages(response) == ["On hand 7, reserved 0, shortage 0"]
+    stock = Stock.objects.get(sku=sku)
+    assert (stock.on_hand, stock.safety_quantity) == (7, 2)
+    movement = StockMovement.objects.get()
+    assert (movement.cause, movement.on_hand_change, movement.document_no, movement.actor) == (
+        "count", -3, "SHEET-1", "boss",
+    )  # fmt: skip
+
+
+def test_count_is_refused_when_the_books_moved_meanwhile(shop: World, boss: Client):
+    sku = shop.make_sku("A", north=12)
+
+    response = boss.post(_count_url(sku), COUNT)
+
+    assert response.context["form"].errors == {
+        "expected_on_hand": ["The stock is not as expected: it is 12"]
+    }
+    assert Stock.objects.get(sku=sku).on_hand == 12
+    assert not StockMovement.objects.exists()
+
+
+def test_count_is_forbidden_when_staff_may_only_look(shop: World, staff: Staff):
+    sku = shop.make_sku("A", north=10)
+
+    assert staff("catalog.view_stock").post(_count_url(sku), COUNT).status_code == 403
+    assert Stock.objects.get(sku=sku).on_hand == 10
+
+
+# Shipping
+
+
+def _parcel(world: World, **fields: Any) -> dict[str, Any]:
+    return {
+        "carrier": world.carrier.pk, "waybill_no": "SF100", "shipped_at_0": "2026-01-31",
+        "shipped_at_1": "08:00:00", "line_1": "3", "line_2": "2", **fields,
+    }  # fmt: skip
+
+
+def _ship_url(part: Suborder) -> str:
+    return reverse("admin:orders_suborder_ship", args=(part.pk,))
+
+
+def test_suborder_is_shipped_once_when_the_parcel_is_sent_twice(
+    to_ship: Suborder, shop: World, staff: Staff
+):
+    client = staff("orders.view_suborder", "orders.add_shipment", username="packer")
+
+    first = client.post(_ship_url(to_ship), _parcel(shop), follow=True)
+    client.post(_ship_url(to_ship), _parcel(shop), follow=True)
+
+    shipment = Shipment.objects.get()
+    assert _messages(first) == [f"Shipment {shipment.shipment_no} is on its way"]
+    assert (shipment.carrier.code, shipment.waybill_no, shipment.actor) == (
+        "sf", "SF100", "packer",
+    )  # fmt: skip
+    to_ship.refresh_from_db()
+    assert to_ship.status == "shipped"
+    assert list(OrderLine.objects.order_by("line_no").values_list("shipped_quantity")) == [
+        (3,), (2,),
+    ]  # fmt: skip
+    assert Outbox.objects.filter(type="shipment.created").count() == 1
+
+
+def test_suborder_is_partly_shipped_when_units_are_left(
+    to_ship: Suborder, shop: World, boss: Client
+):
+    boss.post(_ship_url(to_ship), _parcel(shop, line_1="1", line_2="0"))
+
+    to_ship.refresh_from_db()
+    assert to_ship.status == "partly_shipped"
+    assert list(OrderLine.objects.order_by("line_no").values_list("shipped_quantity")) == [
+        (1,), (0,),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"line_1": "4"}, "More units than are left to ship"),
+        ({"line_1": "0", "line_2": "0"}, "Nothing is in the parcel"),
+    ],
+)
+def test_nothing_is_shipped_when_the_parcel_is_wrong(
+    fields: dict[str, str], fault: str, to_ship: Suborder, shop: World, boss: Client
+):
+    response = boss.post(_ship_url(to_ship), _parcel(shop, **fields))
+
+    assert response.status_code == 200
+    assert response.context["form"].errors == {"__all__": [fault]}
+    assert not Shipment.objects.exists()
+
+
+def test_shipping_is_forbidden_when_staff_may_only_look(
+    to_ship: Suborder, shop: World, staff: Staff
+):
+    client = staff("orders.view_suborder", "orders.view_order")
+
+    assert client.post(_ship_url(to_ship), _parcel(shop)).status_code == 403
+    assert not Shipment.objects.exists()
+
+
+def test_second_template_is_refused_when_one_is_in_use(world: World, boss: Client):
+    form = {
+        "name": "other", "first_weight_grams": 1000, "first_amount": "5", "step_weight_grams": 1000,
+        "step_amount": "1", "is_active": "on",
+    }  # fmt: skip
+
+    response = boss.post(reverse("admin:orders_freighttemplate_add"), form)
+
+    assert response.status_code == 200
+    assert list(response.context["adminform"].form.errors) == ["is_active"]
+    assert FreightTemplate.objects.count() == 1
+
+
+def test_suborders_to_ship_are_listed_when_the_filter_is_on(to_ship: Suborder, boss: Client):
+    url = reverse("admin:orders_suborder_changelist")
+
+    assert list(boss.get(url, {"to_ship": "yes"}).context["cl"].queryset) == [to_ship]
+    Suborder.objects.update(status="shipped")
+    assert list(boss.get(url, {"to_ship": "yes"}).context["cl"].queryset) == []

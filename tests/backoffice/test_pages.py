@@ -1,0 +1,154 @@
+"""Every page of the admin opens; what is only to be looked at cannot be written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from accounts.services.keys import create_key
+from catalog.models import Brand, PurchasePrice, SkuImage
+from openplatform.core import clock
+from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyAdmin
+from openplatform.messaging.services.sequencing import sequence_outbox
+from orders.models import Suborder
+from orders.services.shipping import ship_suborder
+from tests.backoffice.conftest import Staff
+from tests.cast import Merchant, World
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+READ_ONLY = [model for model in MODELS if isinstance(admin.site._registry[model], ReadOnlyAdmin)]
+
+
+def _names(models: list[type[Model]]) -> list[str]:
+    return [model._meta.label_lower for model in models]
+
+
+def _url(model: type[Model], page: str, *args: Any) -> str:
+    meta = model._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=args)
+
+
+@pytest.fixture
+def full_house(to_ship: Suborder, shop: World, merchant: Merchant) -> Suborder:
+    """Rows in as many tables as a day leaves behind."""
+    sequence_outbox()
+    ship_suborder(
+        suborder_no=to_ship.order_no,
+        carrier_code="sf",
+        waybill_no="SF1",
+        quantities={1: 1},
+        shipped_at=clock.now(),
+        actor="test",
+        now=clock.now(),
+    )
+    sku = to_ship.lines.order_by("line_no")[0].sku
+    Brand.objects.create(name="Brand")
+    SkuImage.objects.create(sku=sku, url="https://example.com/a.png")
+    PurchasePrice.objects.create(partner=merchant.partner, sku=sku, fixed_price="9.00")
+    create_key(partner_code="acme", scopes=["orders:read"])
+    return to_ship
+
+
+@pytest.mark.parametrize("model", MODELS, ids=_names(MODELS))
+def test_list_and_change_pages_open_when_there_are_rows(
+    model: type[Model], full_house: Suborder, boss: Client
+):
+    listed = boss.get(_url(model, "changelist"))
+
+    assert listed.status_code == 200
+    row = model._default_manager.order_by("pk").first()
+    if row is not None:
+        assert boss.get(_url(model, "change", row.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=_names(MODELS))
+def test_list_page_opens_when_it_is_empty_and_searched(model: type[Model], boss: Client):
+    path = _url(model, "changelist")
+
+    assert boss.get(path).status_code == 200
+    if admin.site._registry[model].search_fields:
+        assert boss.get(path, {"q": "nothing like that 张三"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=_names(MODELS))
+def test_add_page_opens_when_one_may_add(model: type[Model], world: World, boss: Client):
+    model_admin = admin.site._registry[model]
+    request = boss.get("/admin/").wsgi_request
+
+    response = boss.get(_url(model, "add"))
+
+    assert response.status_code == (200 if model_admin.has_add_permission(request) else 403)
+
+
+@pytest.mark.parametrize("model", READ_ONLY, ids=_names(READ_ONLY))
+def test_nothing_is_written_when_a_read_only_page_is_posted(
+    model: type[Model], full_house: Suborder, boss: Client
+):
+    row = model._default_manager.order_by("pk").first()
+    count = model._default_manager.count()
+
+    if row is not None:
+        assert boss.post(_url(model, "change", row.pk), {"_save": "1"}).status_code == 403
+        assert boss.post(_url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    if model._meta.label_lower != "accounts.apikey":
+        assert boss.post(_url(model, "add"), {"_save": "1"}).status_code == 403
+    assert model._default_manager.count() == count
+
+
+def test_every_admin_is_one_of_ours_when_the_site_is_complete():
+    others = [
+        model._meta.label
+        for model, model_admin in admin.site._registry.items()
+        if not isinstance(model_admin, ModelAdmin)
+    ]
+
+    assert others == []
+
+
+def test_dashboard_shows_the_days_work_when_there_are_orders(full_house: Suborder, staff: Staff):
+    client = staff("orders.view_order", "accounts.view_wallet", "catalog.view_stock")
+
+    response = client.get("/admin/")
+
+    assert response.status_code == 200
+    cards = {card.title: card.value for card in response.context["cards"]}
+    assert cards == {
+        "Orders today": "1",
+        "Pending payment": "0",
+        "To ship": "1",
+        "Low balances": "0",
+        "Out of stock": "0",
+    }
+
+
+def test_dashboard_shows_no_number_when_staff_has_no_permission(full_house: Suborder, staff: Staff):
+    client = staff()
+
+    response = client.get("/admin/")
+
+    assert response.status_code == 200
+    assert response.context["cards"] == []
+    assert "chart" not in response.context
+    assert [
+        item["title"]
+        for group in response.context["sidebar_navigation"]
+        for item in group["items"]
+        if item["has_permission"]
+    ] == ["Overview"]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=_names(MODELS))
+def test_list_is_refused_when_staff_has_no_permission(model: type[Model], staff: Staff):
+    assert staff().get(_url(model, "changelist")).status_code == 403
+
+
+def test_login_page_opens_when_nobody_is_logged_in(db: None, client: Client):
+    response = client.get("/admin/", headers={"Accept-Language": "zh-CN"}, follow=True)
+
+    assert response.status_code == 200
+    assert "商品开放平台" in response.content.decode()
