@@ -1,0 +1,108 @@
+"""The command: makes its own database and servers, measures, prints, and takes all down again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from openplatform.core.environment import read_path
+from openplatform.demo.supervisor import ROOT
+from tests.bench.database import NotDurable, Observer, PgbenchFailed, own_database
+from tests.bench.load import Broken
+from tests.bench.processes import NotReady, serving
+
+
+def main() -> int:
+    """Exit status: 1 when the run proves nothing, whatever the ratios."""
+    options = _read_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all is taken down then, too
+    data = read_path("DATA_DIR", ROOT / ".data")
+    try:
+        with own_database(data / "bench-postgres") as url:
+            return _run(options, url)
+    except (Broken, NotDurable, NotReady, PgbenchFailed) as failure:
+        print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace, url: str) -> int:
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
+        Path(directory, "static").mkdir()
+        environment = _as_in_production(url, directory)
+        os.environ.update(environment)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connection
+
+        from tests.bench import measuring, report
+        from tests.bench.world import make_world
+
+        print("Migrations, regions, merchants, SKUs …", flush=True)
+        call_command("migrate", verbosity=0)
+        call_command("load_regions", stdout=open(os.devnull, "w"))  # noqa: SIM115 - lives as we do
+        world = make_world(merchants=options.merchants, skus=options.skus)
+        observer = Observer(url)
+        stack.callback(observer.connection.close)
+        stack.callback(connection.close)
+        servers = measuring.Servers(
+            platform=stack.enter_context(
+                serving("openplatform.wsgi:application", environment, path="/readyz")
+            ),
+            plain=stack.enter_context(
+                serving("tests.bench.plain.wsgi:application", environment, path="/plain/orders")
+            ),
+            bare=stack.enter_context(
+                serving("tests.bench.bare:application", environment, path="/bare")
+            ),
+        )
+        bench = measuring.Bench(url=url, world=world, servers=servers, observer=observer)
+        print(f"{len(bench.cases)} cases, {options.rounds} rounds …\n", flush=True)
+        try:
+            took = measuring.run_rounds(bench, rounds=options.rounds, seconds=options.seconds)
+        except measuring.Miscounted as failure:
+            print(f"The run is void. {failure}", file=sys.stderr)
+            return 1
+        document = report.as_document(bench, seconds=options.seconds, took=took)
+        print(report.as_text(document))
+        if options.json:
+            options.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _as_in_production(url: str, directory: str) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "openplatform.settings",
+        "DATABASE_URL": url,
+        "DATA_DIR": directory,
+        "PRODUCTION": "1",
+        "DEBUG": "",
+        "SECRET_KEY": secrets.token_urlsafe(60),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "PUBLIC_URL": "https://bench.example.com",
+        "SECURE_SSL_REDIRECT": "0",  # the load comes over loopback, without TLS
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the result as JSON, too")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each case and round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--merchants", type=int, default=500)
+    parser.add_argument("--skus", type=int, default=5000)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
