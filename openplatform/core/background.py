@@ -22,7 +22,7 @@ PAUSE_AFTER_FAULT = 1.0  # seconds
 
 @dataclass(frozen=True)
 class Loop:
-    """``run`` does a batch and says how much there was; after none it waits for ``pause`` seconds."""
+    """``run`` does a batch and says how much there was; after none, ``pause`` seconds go by."""
 
     name: str
     run: Callable[[], int]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Model
+
 from openplatform.core import errors
 from openplatform.core.errors import DomainError, NotFound, type_of_text
 from openplatform.imports.errors import Faults
@@ -114,12 +116,13 @@ class Importer:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What one kind of file holds."""
+    """What one kind of file holds. ``writes`` names the tables that a large one changes a lot."""
 
     name: str
     label: type_of_text
     columns: tuple[Column, ...]
     importer: type[Importer]
+    writes: tuple[type[Model], ...] = ()
 
 
 RESOURCES: dict[str, Resource] = {}

@@ -48,7 +48,10 @@ class Message(models.Model):
 
     message_id = models.CharField(_("message id"), max_length=40)
     partner = models.ForeignKey(
-        "accounts.Partner", models.PROTECT, db_index=False, related_name="messages",
+        "accounts.Partner",
+        models.PROTECT,
+        db_index=False,
+        related_name="messages",
         verbose_name=_("partner"),
     )
     sequence = models.BigIntegerField(_("sequence"))
@@ -65,7 +68,7 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["message_id"], name="message_id_unique"),
             models.UniqueConstraint(
                 fields=["partner", "sequence"], name="message_sequence_unique_per_partner"
-            )
+            ),
         ]
         indexes = [models.Index(fields=["created_at"], name="message_created_at")]
 

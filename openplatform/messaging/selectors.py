@@ -9,9 +9,7 @@ from openplatform.messaging.errors import CursorExpired
 from openplatform.messaging.models import Message, MessageCursor
 
 
-def get_feed(
-    *, partner_id: int, after: int | None, types: list[str], limit: int
-) -> dict[str, Any]:
+def get_feed(*, partner_id: int, after: int | None, types: list[str], limit: int) -> dict[str, Any]:
     """``GET /messages``: what comes after a sequence, in order.
 
     ``head`` is the last sequence there is, ``oldest`` the first that is kept (null when there is

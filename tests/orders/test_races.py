@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -27,10 +27,10 @@ CLIENTS = 8
 
 
 @pytest.fixture
-def race_shop(transactional_db: None) -> Iterator[tuple[World, Merchant]]:
+def race_shop(transactional_db: None) -> tuple[World, Merchant]:
     world, merchant = World(), make_merchant("acme", balance="1000000.00")
     world.open_pool_to(merchant)
-    yield world, merchant
+    return world, merchant
 
 
 def at_once(tasks: Sequence[Callable[[], Any]], *, threads: int = CLIENTS) -> list[Any]:

@@ -55,7 +55,7 @@ class Shopper:
             "consignee": CONSIGNEE,
         }
         answer = self._insist(dice, "/orders", body)
-        story.placing = answer["code"] if "code" in answer else "201"
+        story.placing = answer.get("code", "201")
         if story.placing != "201":
             return
         story.order_no, story.total_amount = answer["order_no"], answer["total_amount"]

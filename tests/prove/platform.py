@@ -6,6 +6,7 @@ played by :meth:`Platform.revive`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -94,10 +95,8 @@ class Platform:
         else:
             pid = self.parts[victim].pid
         for doomed in (pid, *(_children(pid) if victim == "web" else ())):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(doomed, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         return victim
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:

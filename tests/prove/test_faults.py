@@ -115,15 +115,19 @@ def _assert_stock_adds_up(platform: Platform) -> None:
     for _id, on_hand, reserved, outgoing, delivered, pending, paid in rows:
         assert (reserved, outgoing) == (pending, paid)
         assert on_hand == delivered - paid
-    assert platform.query("""
+    assert (
+        platform.query("""
         SELECT stock_id, sum(reserved_change), sum(outgoing_change)
         FROM catalog_stockmovement GROUP BY stock_id
         EXCEPT SELECT id, reserved, outgoing FROM catalog_stock
-    """) == []
+    """)
+        == []
+    )
 
 
 def _assert_money_adds_up(platform: Platform) -> None:
-    assert platform.query("""
+    assert (
+        platform.query("""
         SELECT partner_id, balance, held_amount, last_entry_no FROM accounts_wallet
         EXCEPT
         SELECT entry.partner_id, sum(entry.amount), (
@@ -131,12 +135,18 @@ def _assert_money_adds_up(platform: Platform) -> None:
             WHERE partner_id = entry.partner_id AND status = 'pending_payment'
         ), count(*)
         FROM accounts_ledgerentry entry GROUP BY entry.partner_id
-    """) == []
-    assert platform.query("""
+    """)
+        == []
+    )
+    assert (
+        platform.query("""
         SELECT order_no, -total_amount FROM orders_order WHERE status = 'paid'
         EXCEPT SELECT order_no, amount FROM accounts_ledgerentry WHERE kind = 'order_payment'
-    """) == []
-    assert platform.query("""
+    """)
+        == []
+    )
+    assert (
+        platform.query("""
         SELECT entry_no FROM (
             SELECT entry_no, balance_after, created_at,
                 sum(amount) OVER running AS summed, lag(created_at) OVER running AS before,
@@ -145,14 +155,19 @@ def _assert_money_adds_up(platform: Platform) -> None:
             WINDOW running AS (PARTITION BY partner_id ORDER BY entry_no)
         ) entry
         WHERE balance_after <> summed OR created_at < before OR entry_no <> position
-    """) == []
+    """)
+        == []
+    )
 
 
 def _assert_messages_are_whole(platform: Platform) -> None:
-    assert platform.query("""
+    assert (
+        platform.query("""
         SELECT partner_id FROM messaging_message GROUP BY partner_id
         HAVING count(*) <> max(sequence) OR min(sequence) <> 1
-    """) == []
+    """)
+        == []
+    )
     told = platform.query("""
         SELECT data->'order'->>'order_no', array_agg(type ORDER BY sequence)
         FROM messaging_message GROUP BY 1

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.db.models import Count, Sum
 
 from accounts.models import LedgerEntry, Wallet
@@ -175,8 +174,6 @@ def test_stock_ledger_and_messages_agree_with_the_file_when_its_orders_were_paid
         for customer, total in totals.items()
     }
     world.open_pool_to(*merchants.values())
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # as autovacuum does a minute after an import
 
     replay(file, merchants)
 

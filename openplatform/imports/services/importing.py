@@ -28,6 +28,7 @@ from openplatform.imports.resources import (
 )
 
 CHUNK = 1000
+MANY_ROWS = 500
 DOCUMENT_DIGITS = 40
 UNIQUE_VIOLATION = "23505"
 # An import may take minutes where a request may not.
@@ -102,7 +103,16 @@ def _import_rows(
     connection.check_constraints()  # a dry run never comes to the commit that would check them
     if dry_run:
         transaction.set_rollback(True)
+    elif context.report.rows >= MANY_ROWS:
+        _renew_statistics(resource)
     return context.report
+
+
+def _renew_statistics(resource: Resource) -> None:
+    """The planner must know of a full table before autovacuum comes by, a minute later."""
+    with connection.cursor() as cursor:
+        for model in resource.writes:
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
 
 def _stamp(now: clock.Clock) -> datetime:

@@ -7,58 +7,103 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MessageCursor',
+            name="MessageCursor",
             fields=[
-                ('partner', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, serialize=False, to='accounts.partner')),
-                ('last_sequence', models.BigIntegerField(default=0, verbose_name='last sequence')),
+                (
+                    "partner",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        serialize=False,
+                        to="accounts.partner",
+                    ),
+                ),
+                ("last_sequence", models.BigIntegerField(default=0, verbose_name="last sequence")),
             ],
             options={
-                'verbose_name': 'message cursor',
-                'verbose_name_plural': 'message cursors',
+                "verbose_name": "message cursor",
+                "verbose_name_plural": "message cursors",
             },
         ),
         migrations.CreateModel(
-            name='Outbox',
+            name="Outbox",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type', models.CharField(max_length=64, verbose_name='type')),
-                ('subject', models.CharField(max_length=96, verbose_name='subject')),
-                ('partner_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), null=True, size=None, verbose_name='receivers')),
-                ('data', models.JSONField(verbose_name='data')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("type", models.CharField(max_length=64, verbose_name="type")),
+                ("subject", models.CharField(max_length=96, verbose_name="subject")),
+                (
+                    "partner_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(),
+                        null=True,
+                        size=None,
+                        verbose_name="receivers",
+                    ),
+                ),
+                ("data", models.JSONField(verbose_name="data")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'outbox message',
-                'verbose_name_plural': 'outbox',
+                "verbose_name": "outbox message",
+                "verbose_name_plural": "outbox",
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.CharField(max_length=40, verbose_name='message id')),
-                ('sequence', models.BigIntegerField(verbose_name='sequence')),
-                ('type', models.CharField(max_length=64, verbose_name='type')),
-                ('subject', models.CharField(max_length=96, verbose_name='subject')),
-                ('data', models.JSONField(verbose_name='data')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='accounts.partner', verbose_name='partner')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("message_id", models.CharField(max_length=40, verbose_name="message id")),
+                ("sequence", models.BigIntegerField(verbose_name="sequence")),
+                ("type", models.CharField(max_length=64, verbose_name="type")),
+                ("subject", models.CharField(max_length=96, verbose_name="subject")),
+                ("data", models.JSONField(verbose_name="data")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to="accounts.partner",
+                        verbose_name="partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'message',
-                'verbose_name_plural': 'messages',
-                'ordering': ('partner', 'sequence'),
-                'indexes': [models.Index(fields=['created_at'], name='message_created_at')],
-                'constraints': [models.UniqueConstraint(fields=('message_id',), name='message_id_unique'), models.UniqueConstraint(fields=('partner', 'sequence'), name='message_sequence_unique_per_partner')],
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+                "ordering": ("partner", "sequence"),
+                "indexes": [models.Index(fields=["created_at"], name="message_created_at")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("message_id",), name="message_id_unique"),
+                    models.UniqueConstraint(
+                        fields=("partner", "sequence"), name="message_sequence_unique_per_partner"
+                    ),
+                ],
             },
         ),
     ]

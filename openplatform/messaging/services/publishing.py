@@ -13,11 +13,14 @@ from openplatform.messaging.types import TYPES
 
 MAX_SKUS = 100
 
+# One JSON parameter: an array of documents would have every quote in them escaped once more.
 INSERT = """
     INSERT INTO messaging_outbox (type, subject, partner_ids, data)
-    SELECT type, subject, receivers::bigint[], data::jsonb
-    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
-        WITH ORDINALITY AS message (type, subject, receivers, data, position)
+    SELECT type, subject, partner_ids, data
+    FROM ROWS FROM (
+        json_to_recordset(%s::json)
+            AS (type text, subject text, partner_ids bigint[], data jsonb)
+    ) WITH ORDINALITY AS message (type, subject, partner_ids, data, position)
     ORDER BY position
 """
 
@@ -49,15 +52,16 @@ def publish(
 def publish_all(drafts: Sequence[Draft]) -> None:
     """Step: several messages, in this order, by one statement."""
     require_transaction()
-    send(
-        INSERT,
-        [
-            [TYPES[draft.type].name for draft in drafts],
-            [draft.subject for draft in drafts],
-            [_as_array(draft.partner_ids) for draft in drafts],
-            [to_json(draft.data).decode() for draft in drafts],
-        ],
-    )
+    rows = [
+        {
+            "type": TYPES[draft.type].name,
+            "subject": draft.subject,
+            "partner_ids": None if draft.partner_ids is None else list(draft.partner_ids),
+            "data": draft.data,
+        }
+        for draft in drafts
+    ]
+    send(INSERT, [to_json(rows).decode()])
 
 
 def publish_skus(
@@ -67,8 +71,3 @@ def publish_skus(
     parcels = [skus[start : start + MAX_SKUS] for start in range(0, len(skus), MAX_SKUS)]
     publish_all([Draft(type, "skus", {"skus": list(parcel)}, partner_ids) for parcel in parcels])
 
-
-def _as_array(partner_ids: Collection[int] | None) -> str | None:
-    if partner_ids is None:
-        return None
-    return "{" + ",".join(str(partner_id) for partner_id in partner_ids) + "}"

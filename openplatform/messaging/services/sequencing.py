@@ -96,10 +96,7 @@ def _sku_letters(taken: Iterable[tuple[Any, ...]]) -> Iterable[_Letter]:
         if group is None:
             continue
         skus: list[str] = orjson.loads(data)["skus"]
-        if partner_ids is None:
-            receivers = sku_audience(skus)
-        else:
-            receivers = dict.fromkeys(partner_ids, skus)
+        receivers = sku_audience(skus) if partner_ids is None else dict.fromkeys(partner_ids, skus)
         for partner_id, seen in receivers.items():
             for sku in seen:
                 last.pop((partner_id, group, sku), None)  # so that it moves to the end

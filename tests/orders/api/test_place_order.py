@@ -262,9 +262,7 @@ def test_idempotency_key_is_not_used_up_by_a_refusal(shop: World, merchant: Merc
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 129])
-def test_malformed_idempotency_key_is_refused(
-    shop: World, merchant: Merchant, key: str
-) -> None:
+def test_malformed_idempotency_key_is_refused(shop: World, merchant: Merchant, key: str) -> None:
     shop.make_sku("A", north=1)
 
     response = merchant.api.post("/orders", order_body(), {"Idempotency-Key": key})
@@ -338,9 +336,7 @@ def test_region_that_cannot_be_delivered_to_is_refused(
 ) -> None:
     shop.make_sku("A", north=9, south=9)
 
-    response = merchant.api.post(
-        "/orders", order_body(consignee={**CONSIGNEE, "region": region})
-    )
+    response = merchant.api.post("/orders", order_body(consignee={**CONSIGNEE, "region": region}))
 
     assert (response.status_code, response.json()["code"]) == (422, code)
     assert_nothing_written()
@@ -352,9 +348,7 @@ def test_district_and_childless_region_are_addresses(
 ) -> None:
     shop.make_sku("A", north=9, south=9)
 
-    response = merchant.api.post(
-        "/orders", order_body(consignee={**CONSIGNEE, "region": region})
-    )
+    response = merchant.api.post("/orders", order_body(consignee={**CONSIGNEE, "region": region}))
 
     assert response.status_code == 201
 
@@ -412,9 +406,7 @@ def test_credit_line_counts_as_available(shop: World, merchant: Merchant) -> Non
     assert response.status_code == 201
 
 
-def test_refused_when_the_total_is_more_than_any_balance(
-    shop: World, merchant: Merchant
-) -> None:
+def test_refused_when_the_total_is_more_than_any_balance(shop: World, merchant: Merchant) -> None:
     shop.make_sku("A", price="9999999999.00", north=1_000_000, market_price=Decimal("9999999999"))
 
     response = merchant.api.post("/orders", order_body(items=[("A", 1_000_000)]))
@@ -504,9 +496,7 @@ def test_malformed_body_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize("body", [[], "text", 7, None])
-def test_body_that_is_no_object_is_refused(
-    shop: World, merchant: Merchant, body: Any
-) -> None:
+def test_body_that_is_no_object_is_refused(shop: World, merchant: Merchant, body: Any) -> None:
     response = merchant.api.post("/orders", body)
 
     assert response.status_code == 422
