@@ -146,9 +146,7 @@ class Merchant:
         return Api(text)
 
 
-def make_merchant(
-    code: str, *, balance: str = "10000.00", credit_limit: str = "0.00"
-) -> Merchant:
+def make_merchant(code: str, *, balance: str = "10000.00", credit_limit: str = "0.00") -> Merchant:
     """A merchant with money and a key of every scope."""
     from openplatform.core.locking import transactional
 

@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 MAX_DIGITS = 14
+LIMIT = Decimal(10) ** (MAX_DIGITS - 2)  # every amount stays below it
 
 
 def round_amount(amount: Decimal) -> Decimal:

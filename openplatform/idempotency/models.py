@@ -14,9 +14,7 @@ class IdempotentRequest(models.Model):
     method = models.CharField(_("method"), max_length=8)
     path = models.CharField(_("path"), max_length=200)
     key = models.CharField(_("key"), max_length=128)
-    fingerprint = models.BinaryField(
-        _("fingerprint"), help_text=_("SHA-256 of the canonical body")
-    )
+    fingerprint = models.BinaryField(_("fingerprint"), help_text=_("SHA-256 of the canonical body"))
     status = models.PositiveSmallIntegerField(_("status"), null=True)
     answer = models.TextField(_("answer"), default="")
     created_at = models.DateTimeField(_("created at"), db_default=Now())

@@ -20,20 +20,29 @@ class Region(models.Model):
 
     code = models.CharField(_("code"), max_length=MAX_CODE_LENGTH, primary_key=True)
     parent = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="children",
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
         verbose_name=_("parent"),
     )
     level = models.PositiveSmallIntegerField(_("level"), choices=Level)
     name = models.CharField(_("name"), max_length=64)
     path = ArrayField(
-        models.CharField(max_length=MAX_CODE_LENGTH), verbose_name=_("path"),
+        models.CharField(max_length=MAX_CODE_LENGTH),
+        verbose_name=_("path"),
         help_text=_("Codes from the province down to this place"),
     )
     path_name = models.CharField(_("full name"), max_length=255)
     has_children = models.BooleanField(_("has children"))
     is_retired = models.BooleanField(_("retired"), default=False)
     successor = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="predecessors",
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="predecessors",
         verbose_name=_("successor"),
     )
 

@@ -87,3 +87,13 @@ def test_refused_when_there_is_no_such_partner(merchant: Merchant) -> None:
         book(partner_code="nobody")
 
     assert TopUp.objects.count() == 1
+
+
+def test_refused_when_the_balance_would_outgrow_the_wallet(merchant: Merchant) -> None:
+    with pytest.raises(FieldInvalid) as refusal:
+        book("999999990000.00")
+
+    assert refusal.value.facts == {"maximum": "999999989999.99"}
+    assert not TopUp.objects.filter(reference="bank-1").exists()
+    assert Wallet.objects.get(partner=merchant.partner).balance == Decimal("10000.00")
+    assert book("999999989999.99").amount == Decimal("999999989999.99")

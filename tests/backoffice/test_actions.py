@@ -481,3 +481,20 @@ def test_suborders_to_ship_are_listed_when_the_filter_is_on(to_ship: Suborder, b
     assert list(boss.get(url, {"to_ship": "yes"}).context["cl"].queryset) == [to_ship]
     Suborder.objects.update(status="shipped")
     assert list(boss.get(url, {"to_ship": "yes"}).context["cl"].queryset) == []
+
+
+# Addresses
+
+
+@pytest.mark.parametrize("object_id", ["abc", "1x", str(2**70), "１０", "0"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "accounts_partner_top_up", "accounts_apikey_revoke", "catalog_pool_curate",
+        "catalog_pool_assign", "catalog_stock_count", "orders_suborder_ship",
+    ],
+)  # fmt: skip
+def test_action_is_not_found_when_the_id_is_none(boss: Client, name: str, object_id: str) -> None:
+    response = boss.get(reverse(f"admin:{name}", args=(0,)).replace("/0/", f"/{object_id}/"))
+
+    assert response.status_code == 404

@@ -240,3 +240,10 @@ def test_answers_are_written_in_the_form_of_the_contract() -> None:
         "price": "3.50",
         "quantity": 0,
     }
+
+
+def test_twenty_unknown_fields_are_named_when_there_are_very_many() -> None:
+    faults = faults_of({f"x{number:03}": 1 for number in range(500)})
+
+    assert faults[:20] == [(f"/x{number:03}", "unknown_field") for number in range(20)]
+    assert [code for _pointer, code in faults].count("unknown_field") == 20

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
+from django.contrib.auth.models import Group
+from django_filters import CharFilter, FilterSet
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from openplatform.core.api.filters import read_codes, require_known_parameters
+from openplatform.core.api.filters import (
+    MomentFilter,
+    read_codes,
+    read_filters,
+    require_known_parameters,
+)
 from openplatform.core.errors import FieldRequired, Refusal, TooManyItems
 
 
@@ -42,3 +51,61 @@ def test_codes_are_refused_when_they_are_more_than_a_hundred() -> None:
     with pytest.raises(TooManyItems) as refusal:
         read_codes(request_for(f"sku={hundred},100"), "sku")
     assert refusal.value.facts == {"maximum": 100}
+
+
+def test_parameter_is_refused_when_it_comes_twice() -> None:
+    with pytest.raises(Refusal) as refusal:
+        read_codes(request_for("sku=A&sku=B"), "sku")
+
+    assert [(fault.code, fault.pointer) for fault in refusal.value.faults] == [
+        ("field_invalid", "?sku")
+    ]
+
+
+class Moments(FilterSet):
+    at = MomentFilter()
+    text = CharFilter()
+
+    class Meta:
+        model = Group
+        fields: list[str] = []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-31T23:59:59Z",
+        "2024-01-31t23:59:59.5z",
+        "2024-02-01T07:59:59.123456789%2B08:00",
+        "2024-02-01T07:59:59+08:00",
+    ],
+)
+def test_time_is_read_when_it_is_written_as_rfc_3339_says(text: str) -> None:
+    moment = read_filters(Moments, request_for(f"at={text}"))["at"]
+
+    assert moment.replace(microsecond=0) == datetime(2024, 1, 31, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2024-01-01", "2024-01-01T00:00:00", "20240101T000000Z", "2024-W01-1T00:00:00Z"),
+        *("２０２４-01-01T00:00:00Z", "2024-02-30T00:00:00Z", "2024-01-01T00:00Z", "1704067200"),
+    ],
+)
+def test_time_is_refused_when_it_is_written_in_another_way(text: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        read_filters(Moments, request_for(f"at={text}"))
+
+    assert [(fault.code, fault.pointer) for fault in refusal.value.faults] == [
+        ("field_invalid", "?at")
+    ]
+
+
+def test_text_is_refused_when_it_holds_a_nul() -> None:
+    with pytest.raises(Refusal) as refusal:
+        read_filters(Moments, request_for("text=a%00b"))
+
+    assert [(fault.code, fault.pointer) for fault in refusal.value.faults] == [
+        ("string_invalid", "?text")
+    ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
+import time
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -196,6 +198,72 @@ def test_body_is_too_large_when_it_has_three_megabytes(
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
     assert answer.json()["errors"][0]["limit_bytes"] == 2 * 1024 * 1024
     validate(answer.json(), {"$ref": "#/components/schemas/Problem"})
+
+
+def send_chunked(merchant: Merchant, body: bytes, key: str | None = None) -> tuple[Any, BytesIO]:
+    """As granian hands it over: no length, the chunks undone, the stream ended."""
+    stream = BytesIO(body)
+    environ: dict[str, Any] = {
+        "wsgi.input": stream,
+        "wsgi.input_terminated": True,
+        "CONTENT_LENGTH": "",
+        "CONTENT_TYPE": "application/json",
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "HTTP_AUTHORIZATION": f"Bearer {key or merchant.key}",
+    }
+    answer = Client(raise_request_exception=False).generic("POST", "/api/v1/echo", **environ)
+    return answer, stream
+
+
+@pytest.mark.parametrize("size", [1, 70_000, 2 * 1024 * 1024 - 2])
+def test_body_is_read_when_it_comes_in_chunks(
+    sample_urls: None, merchant: Merchant, size: int
+) -> None:
+    answer, _stream = send_chunked(merchant, b'"' + b"x" * size + b'"')
+
+    assert (answer.status_code, answer.json()) == (200, {"body": "x" * size})
+
+
+def test_body_is_empty_when_its_chunks_are(sample_urls: None, merchant: Merchant) -> None:
+    answer, _stream = send_chunked(merchant, b"")
+
+    assert (answer.status_code, answer.json()) == (200, {"body": {}})
+
+
+def test_body_is_too_large_and_not_read_to_its_end_when_its_chunks_pass_the_limit(
+    sample_urls: None, merchant: Merchant
+) -> None:
+    answer, stream = send_chunked(merchant, b"x" * 5_000_000)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert stream.tell() == 2 * 1024 * 1024 + 1
+
+
+def test_body_in_chunks_is_left_unread_when_the_key_is_unknown(
+    sample_urls: None, merchant: Merchant
+) -> None:
+    answer, stream = send_chunked(merchant, b"{}", key="op_UNKNOWN")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "key_invalid")
+    assert stream.tell() == 0
+
+
+def test_json_is_refused_at_once_when_a_string_full_of_quotes_never_ends() -> None:
+    body = b"[]" * 33 + b'"' + b'\\"' * 1_000_000
+
+    started = time.perf_counter()
+    with pytest.raises(JsonInvalid):
+        parse_json(body)
+
+    assert time.perf_counter() - started < 5  # hours, when each quote begins a search
+
+
+def test_no_more_than_a_hundred_texts_are_named_when_very_many_hold_a_nul() -> None:
+    with pytest.raises(Refusal) as refusal:
+        parse_json(b"[" + b",".join([rb'"\u0000"'] * 10_000) + b"]")
+
+    assert len(refusal.value.faults) == 100
+    assert refusal.value.faults[99].pointer == "/99"
 
 
 def test_body_is_read_when_it_has_just_the_size_allowed(

@@ -106,7 +106,19 @@ def test_method_is_not_allowed_when_two_operations_share_a_path(
     )
 
     assert_problem(answer, 405, "method_not_allowed")
-    assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+def test_parameters_are_refused_when_they_are_more_than_django_reads(
+    client: Client, merchant: Merchant
+) -> None:
+    query = "&".join(f"p{number}=1" for number in range(2_000))
+
+    answer = client.get(
+        f"/api/v1/orders?{query}", headers={"Authorization": f"Bearer {merchant.key}"}
+    )
+
+    assert_problem(answer, 400, "filter_not_allowed")
 
 
 def test_head_is_answered_without_a_body_when_get_is_known(

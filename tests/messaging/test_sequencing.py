@@ -193,3 +193,19 @@ def test_statements_do_not_grow_when_messages_do(merchant: Merchant, stranger: M
 
     statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert len(statements) == 4  # lock, take, advance, write
+
+
+def test_batch_ends_when_it_names_many_skus(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequencing, "MAX_CODES", 3)
+    tell_skus("sku.off_shelf", ["A", "B"], merchant)
+    tell_skus("sku.off_shelf", ["C", "D"], merchant)
+    tell(merchant, n=1)
+    tell_skus("sku.off_shelf", ["E"], merchant)
+    tell(merchant, n=2)
+
+    assert sequence_outbox() == 1
+    assert Outbox.objects.count() == 3
+    assert sequence_outbox() == 3
+    assert not Outbox.objects.exists()

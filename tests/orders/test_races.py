@@ -18,6 +18,7 @@ from catalog.services import stock as stock_steps
 from openplatform.messaging.models import Message
 from openplatform.messaging.services.sequencing import sequence_outbox
 from orders.models import Order
+from orders.services import placement
 from orders.services.cancellation import expire_order
 from tests.cast import Merchant, World, make_merchant, order_body
 
@@ -275,3 +276,31 @@ def test_stock_taken_between_plan_and_write_is_planned_again(
     assert (response.status_code, len(calls)) == (201, 2)
     assert Stock.objects.get(warehouse=world.south).reserved == 1
     assert Stock.objects.get(warehouse=world.north).reserved == 0
+
+
+def test_number_taken_by_another_order_while_planning_again_is_a_conflict(
+    race_shop: tuple[World, Merchant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both surprises in one request: first its stock goes elsewhere, then its number."""
+    world, merchant = race_shop
+    world.make_sku("A", north=1, south=1)
+    world.make_sku("B", north=1)
+    check = placement._check
+    surprises = [
+        lambda: Stock.objects.filter(warehouse=world.north, sku__code="A").update(on_hand=0),
+        lambda: merchant.api.post("/orders", order_body(items=[("B", 1)])),
+    ]
+
+    def check_then_wait(*facts: Any) -> None:
+        check(*facts)
+        if surprises:
+            surprise = surprises.pop(0)
+            at_once([surprise])
+
+    monkeypatch.setattr(placement, "_check", check_then_wait)
+    [response] = at_once([lambda: merchant.api.post("/orders", order_body())], threads=1)
+
+    assert (response.status_code, response.json()["code"]) == (409, "merchant_order_no_conflict")
+    assert Order.objects.get().lines.get().sku_code == "B"
+    assert not Stock.objects.filter(sku__code="A", reserved__gt=0).exists()
+    assert_books_agree(merchant)

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.db.models import Model
 from django.db.models.expressions import Combinable
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 from unfold import admin as unfold
 
@@ -61,6 +61,16 @@ class ModelAdmin(unfold.ModelAdmin):
                 raise
             return self._refused(request, TemporarilyUnavailable())
         return response
+
+    def get_row(self, request: HttpRequest, object_id: str) -> Any:
+        """The row of an action's page, among those that the list shows.
+
+        :raises Http404: when there is none, or the id cannot be one.
+        """
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return row
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from rest_framework import serializers
@@ -21,6 +22,9 @@ from openplatform.core.api.parsers import escape_pointer
 from openplatform.core.errors import DomainError, refuse_if
 
 MAX_QUANTITY = 1_000_000
+# Bounds of one refusal: the faults of a full order come back at once, junk is not sent back whole.
+MAX_UNKNOWN = 20  # unknown fields named in an object
+MAX_FAULTS = 5_000
 PRICE = re.compile(r"(0|[1-9][0-9]{0,9})\.[0-9]{2}", re.ASCII)
 # Controls, formatting (zero-width) characters, surrogates, unassigned.
 HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn"})
@@ -137,7 +141,7 @@ class RequestSerializer(serializers.Serializer[Any]):
         unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
         faults = {
             name: [ErrorDetail(str(errors.UnknownField.title), "unknown_field")]
-            for name in sorted(unknown)
+            for name in sorted(unknown)[:MAX_UNKNOWN]
         }
         try:
             value = super().to_internal_value(data)
@@ -157,12 +161,13 @@ class EmptyRequest(RequestSerializer):
 def read_body(serializer: RequestSerializer, data: Any) -> dict[str, Any]:
     """The validated body.
 
-    :raises Refusal: with every fault of the form, each with its JSON pointer.
+    :raises Refusal: with every fault of the form, each with its JSON pointer; of one object no
+        more than 20 unknown fields.
     """
     try:
         value: dict[str, Any] = serializer.run_validation(empty if data is None else data)
     except ValidationError as error:
-        refuse_if(list(_faults(error.detail, "")))
+        refuse_if(list(islice(_faults(error.detail, ""), MAX_FAULTS)))
         raise
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,6 +25,9 @@ from openplatform.core.errors import (
 
 MAX_TEXT = 200
 MAX_BATCH = 100
+RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
 
 M = TypeVar("M", bound=Model)
 
@@ -32,11 +36,13 @@ class _MomentField(forms.Field):
     def clean(self, value: Any) -> datetime | None:
         if value in (None, ""):
             return None
+        text = value.replace(" ", "+").upper()  # a plus sign left unescaped
         try:
-            moment = parse_datetime(value.replace(" ", "+"))  # a plus sign left unescaped
+            # Python reads all of ISO 8601 and digits of any script; the contract is narrower.
+            moment = parse_datetime(text) if RFC_3339.fullmatch(text) else None
         except ValueError:
             moment = None
-        if moment is None or moment.tzinfo is None:
+        if moment is None:
             raise forms.ValidationError("RFC 3339 with offset")
         return moment
 
@@ -48,9 +54,14 @@ class MomentFilter(django_filters.Filter):
 
 
 def require_known_parameters(request: Request, *known: str) -> None:
-    """:raises Refusal: ``filter_not_allowed`` for each query parameter not named here."""
+    """
+    :raises Refusal: ``filter_not_allowed`` for each query parameter not named here, then
+        ``field_invalid`` for each that comes twice, of which one would be lost in silence.
+    """
     unknown = sorted(set(request.query_params) - set(known))
     refuse_if([FilterNotAllowed(pointer=f"?{name[:64]}") for name in unknown])
+    repeated = [name for name, values in request.query_params.lists() if len(values) > 1]
+    refuse_if([FieldInvalid(pointer=f"?{name}") for name in repeated])
 
 
 def filter_queryset(
@@ -59,7 +70,7 @@ def filter_queryset(
     """The rows that the query parameters select.
 
     :raises Refusal: ``filter_not_allowed`` for unknown parameters, then ``field_invalid`` for
-        values that a filter cannot read.
+        values that a filter cannot read and ``string_invalid`` for a NUL.
     """
     rows: QuerySet[M] = _bind(filterset, request, queryset).qs
     return rows
@@ -80,9 +91,9 @@ def _bind(
     require_known_parameters(request, *filterset.base_filters, *PARAMETERS)
     bound = filterset(request.query_params, queryset=queryset)
     faults: list[DomainError] = [
-        FieldInvalid(pointer=f"?{name}")
+        StringInvalid(pointer=f"?{name}") if "\0" in value else FieldInvalid(pointer=f"?{name}")
         for name, value in request.query_params.items()
-        if len(value) > MAX_TEXT and name != "cursor"
+        if name != "cursor" and (len(value) > MAX_TEXT or "\0" in value)
     ]
     if not faults and not bound.is_valid():
         faults = [FieldInvalid(pointer=f"?{name}") for name in bound.errors]

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from openplatform.core.api.problems import ensure_problem, problem_response
+from openplatform.core.api.problems import as_domain_error, ensure_problem, problem_response
 from openplatform.core.errors import BadRequest, BodyTooLarge
 from openplatform.core.identifiers import random_text
 from openplatform.core.pages import is_api_path
@@ -48,6 +48,13 @@ class RequestMiddleware:
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
         )
         return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A refusal under ``/api/`` as a problem, before Django makes a page of the back office."""
+        if not is_api_path(request.path_info):
+            return None
+        known = as_domain_error(error)
+        return None if known is None else problem_response(known, request)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         try:

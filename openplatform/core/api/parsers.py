@@ -21,8 +21,11 @@ from openplatform.core.errors import (
 )
 
 MAX_DEPTH = 32
+MAX_UNPRINTABLE = 100  # texts named in one refusal
+# The closing quote is optional: a string that never ends must be passed over once, not searched
+# again from every quote within it, which takes hours for two megabytes.
 BRACKETS_OUTSIDE_STRINGS = re.compile(
-    rb'"(?:[^"\\]|\\.)*+"|(?P<opens>[\[{])|(?P<closes>[\]}])', re.DOTALL
+    rb'"(?:[^"\\]++|\\.)*+"?|(?P<opens>[\[{])|(?P<closes>[\]}])', re.DOTALL
 )
 UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -97,6 +100,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _collect_unprintable(value: Any, pointer: str, faults: list[DomainError]) -> None:
+    if len(faults) >= MAX_UNPRINTABLE:
+        return
     if isinstance(value, str):
         if UNPRINTABLE.search(value):
             faults.append(StringInvalid(pointer=pointer))

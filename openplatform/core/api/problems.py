@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import translation
@@ -101,6 +101,8 @@ def as_domain_error(error: Exception) -> DomainError | None:
         return error
     if isinstance(error, RequestDataTooBig):
         return errors.BodyTooLarge()
+    if isinstance(error, TooManyFieldsSent):  # Django's bound; no operation takes 1,000
+        return errors.FilterNotAllowed()
     if isinstance(error, Http404):
         return errors.NotFound()
     if isinstance(error, PermissionDenied):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.urls import URLPattern, path
+from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from openplatform.core.api.chunked import read_chunked_body
 
 if TYPE_CHECKING:
     from openplatform.core.scopes import Scope
@@ -16,6 +19,13 @@ class PartnerAPIView(APIView):
 
     operation: ClassVar[str]
     required_scope: ClassVar[Scope | None]
+    # No OPTIONS: it is refused, so ``Allow`` must not offer it.
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse callers who may not call; only then is the body read."""
+        super().initial(request, *args, **kwargs)
+        read_chunked_body(request._request)
 
 
 def routes(route: str, **views: type[PartnerAPIView]) -> list[URLPattern]:

@@ -6,32 +6,61 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IdempotentRequest',
+            name="IdempotentRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('method', models.CharField(max_length=8, verbose_name='method')),
-                ('path', models.CharField(max_length=200, verbose_name='path')),
-                ('key', models.CharField(max_length=128, verbose_name='key')),
-                ('fingerprint', models.BinaryField(help_text='SHA-256 of the canonical body', verbose_name='fingerprint')),
-                ('status', models.PositiveSmallIntegerField(null=True, verbose_name='status')),
-                ('answer', models.TextField(default='', verbose_name='answer')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created at')),
-                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='accounts.partner', verbose_name='partner')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("method", models.CharField(max_length=8, verbose_name="method")),
+                ("path", models.CharField(max_length=200, verbose_name="path")),
+                ("key", models.CharField(max_length=128, verbose_name="key")),
+                (
+                    "fingerprint",
+                    models.BinaryField(
+                        help_text="SHA-256 of the canonical body", verbose_name="fingerprint"
+                    ),
+                ),
+                ("status", models.PositiveSmallIntegerField(null=True, verbose_name="status")),
+                ("answer", models.TextField(default="", verbose_name="answer")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="created at",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="accounts.partner",
+                        verbose_name="partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'idempotent request',
-                'verbose_name_plural': 'idempotent requests',
-                'indexes': [models.Index(fields=['created_at'], name='idempotent_request_created_at')],
-                'constraints': [models.UniqueConstraint(fields=('partner', 'method', 'path', 'key'), name='idempotent_request_unique')],
+                "verbose_name": "idempotent request",
+                "verbose_name_plural": "idempotent requests",
+                "indexes": [
+                    models.Index(fields=["created_at"], name="idempotent_request_created_at")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("partner", "method", "path", "key"),
+                        name="idempotent_request_unique",
+                    )
+                ],
             },
         ),
     ]

@@ -31,9 +31,14 @@ RECORD = """
     WHERE partner_id = %(partner_id)s AND method = %(method)s AND path = %(path)s
         AND key = %(key)s
 """
+BATCH = 5000
 PRUNE = """
-    DELETE FROM idempotency_idempotentrequest
-    WHERE created_at < clock_timestamp() - make_interval(days => %s) RETURNING id
+    WITH old AS (
+        SELECT id FROM idempotency_idempotentrequest
+        WHERE created_at < clock_timestamp() - make_interval(days => %s)
+        ORDER BY created_at LIMIT %s
+    )
+    DELETE FROM idempotency_idempotentrequest WHERE id IN (SELECT id FROM old) RETURNING id
 """
 
 
@@ -110,5 +115,8 @@ def record(replay: ReplayKey | None, answer: Answer) -> None:
 
 
 def prune_idempotent_requests() -> int:
-    """Forget what is older than 30 days; how many went."""
-    return len(send(PRUNE, [KEPT_DAYS]).rows())
+    """Forget what is older than 30 days, a batch at a time; how many went."""
+    pruned = 0
+    while gone := len(send(PRUNE, [KEPT_DAYS, BATCH]).rows()):
+        pruned += gone
+    return pruned

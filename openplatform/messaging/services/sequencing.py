@@ -16,13 +16,22 @@ from openplatform.messaging.services.publishing import MAX_SKUS
 from openplatform.messaging.types import TYPES, sku_audience
 
 BATCH = 2000
+# Codes of SKUs in a batch: each may go to every partner, and all of it is done in one transaction,
+# in memory and within the time that the database grants a statement and a pause.
+MAX_CODES = 2000
 SEQUENCER_LOCK = 7_305_001  # any number, the same in every process
 
 # A row with a lower id may commit later than one with a higher. That does no harm: messages of one
 # subject are written under its lock, so of two that are visible, the earlier has the lower id.
 TAKE = """
+    WITH oldest AS (
+        SELECT id, coalesce(jsonb_array_length(data -> 'skus'), 0) AS codes
+        FROM messaging_outbox ORDER BY id LIMIT %s
+    ), counted AS (
+        SELECT id, sum(codes) OVER (ORDER BY id) - codes AS codes_before FROM oldest
+    )
     DELETE FROM messaging_outbox
-    WHERE id IN (SELECT id FROM messaging_outbox ORDER BY id LIMIT %s)
+    WHERE id IN (SELECT id FROM counted WHERE codes_before < %s)
     RETURNING id, type, subject, partner_ids, data::text
 """
 ADVANCE = """
@@ -72,7 +81,7 @@ def sequence_outbox() -> int:
     locked = send("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK]).row()
     if locked != (True,):
         return 0
-    taken = sorted(send(TAKE, [BATCH]).rows())
+    taken = sorted(send(TAKE, [BATCH, MAX_CODES]).rows())
     if not taken:
         return 0
     letters = [*_single_letters(taken), *_sku_letters(taken)]

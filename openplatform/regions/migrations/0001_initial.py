@@ -6,43 +6,85 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='RegionLibrary',
+            name="RegionLibrary",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.CharField(max_length=40, verbose_name='version')),
-                ('file', models.BinaryField(verbose_name='file')),
-                ('loaded_at', models.DateTimeField(verbose_name='loaded at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.CharField(max_length=40, verbose_name="version")),
+                ("file", models.BinaryField(verbose_name="file")),
+                ("loaded_at", models.DateTimeField(verbose_name="loaded at")),
             ],
             options={
-                'verbose_name': 'address library release',
-                'verbose_name_plural': 'address library releases',
+                "verbose_name": "address library release",
+                "verbose_name_plural": "address library releases",
             },
         ),
         migrations.CreateModel(
-            name='Region',
+            name="Region",
             fields=[
-                ('code', models.CharField(max_length=12, primary_key=True, serialize=False, verbose_name='code')),
-                ('level', models.PositiveSmallIntegerField(choices=[(1, 'Province'), (2, 'City'), (3, 'District'), (4, 'Town')], verbose_name='level')),
-                ('name', models.CharField(max_length=64, verbose_name='name')),
-                ('path', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), help_text='Codes from the province down to this place', size=None, verbose_name='path')),
-                ('path_name', models.CharField(max_length=255, verbose_name='full name')),
-                ('has_children', models.BooleanField(verbose_name='has children')),
-                ('is_retired', models.BooleanField(default=False, verbose_name='retired')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='regions.region', verbose_name='parent')),
-                ('successor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='predecessors', to='regions.region', verbose_name='successor')),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=12, primary_key=True, serialize=False, verbose_name="code"
+                    ),
+                ),
+                (
+                    "level",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "Province"), (2, "City"), (3, "District"), (4, "Town")],
+                        verbose_name="level",
+                    ),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="name")),
+                (
+                    "path",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=12),
+                        help_text="Codes from the province down to this place",
+                        size=None,
+                        verbose_name="path",
+                    ),
+                ),
+                ("path_name", models.CharField(max_length=255, verbose_name="full name")),
+                ("has_children", models.BooleanField(verbose_name="has children")),
+                ("is_retired", models.BooleanField(default=False, verbose_name="retired")),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="regions.region",
+                        verbose_name="parent",
+                    ),
+                ),
+                (
+                    "successor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="predecessors",
+                        to="regions.region",
+                        verbose_name="successor",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'region',
-                'verbose_name_plural': 'regions',
-                'ordering': ('code',),
+                "verbose_name": "region",
+                "verbose_name_plural": "regions",
+                "ordering": ("code",),
             },
         ),
     ]

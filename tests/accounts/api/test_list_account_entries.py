@@ -186,7 +186,6 @@ def test_refused_when_a_filter_is_unknown(spender: Merchant, name: str) -> None:
         ("kind", "top_up,refund"),
         ("order_no", "S" * 25),
         ("order_no", "x" * 100_000),
-        ("order_no", "\x00"),
         ("created_after", "yesterday"),
         ("created_after", "2026-01-01T00:00:00"),
         ("created_before", "2026-02-30T00:00:00Z"),
@@ -204,6 +203,13 @@ def test_refused_when_a_value_cannot_be_read(spender: Merchant, name: str, value
     assert response.status_code == 422
     assert response.json()["code"] == "field_invalid"
     assert [fault["pointer"] for fault in response.json()["errors"]] == [f"?{name}"]
+
+
+def test_refused_when_a_value_holds_a_nul(spender: Merchant) -> None:
+    response = spender.api.get("/account/entries", order_no="\x00")
+
+    assert (response.status_code, response.json()["code"]) == (422, "string_invalid")
+    assert [fault["pointer"] for fault in response.json()["errors"]] == ["?order_no"]
 
 
 @pytest.mark.parametrize("cursor", ["", "1", "WzFd", "WzFd:forged", "\x00", "x" * 5000])

@@ -132,3 +132,18 @@ def test_refused_when_rows_are_wrong(desk: Desk, held: Stock) -> None:
         (9, "count", "field_invalid"),
     ]
     assert numbers() == (10, 4, 3, 0)
+
+
+def test_goods_that_arrive_are_booked_when_paid_units_are_still_short(
+    desk: Desk, world: World
+) -> None:
+    world.make_sku("A", north=0)
+    Stock.objects.update(outgoing=5)
+    desk.load("stock", row(on_hand="1", count="physical"))
+    assert numbers() == (0, 0, 5, 4)
+
+    desk.load("stock", row(delta="3"))
+    assert numbers() == (0, 0, 5, 1)
+
+    desk.load("stock", row(delta="2"))
+    assert numbers() == (1, 0, 5, 0)

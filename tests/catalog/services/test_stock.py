@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from catalog.models import Stock, StockMovement
 from catalog.services.stock import send_release
@@ -28,15 +28,15 @@ def test_units_that_a_count_did_not_find_are_not_sold_again_when_their_order_is_
 
 @pytest.mark.django_db(transaction=True)
 def test_refused_when_more_is_released_than_reserved() -> None:
-    from django.db import IntegrityError
-
     world = World()
     world.make_sku("A", north=10)
     row = Stock.objects.get()
 
-    with pytest.raises(IntegrityError, match="stock_reserved_within_on_hand"):
-        with transaction.atomic():
-            send_release(stock_ids=[row.pk], quantities=[1], document_no="X").rows()
+    with (
+        pytest.raises(IntegrityError, match="stock_reserved_within_on_hand"),
+        transaction.atomic(),
+    ):
+        send_release(stock_ids=[row.pk], quantities=[1], document_no="X").rows()
 
     row.refresh_from_db()
     assert (row.on_hand, row.reserved) == (10, 0)

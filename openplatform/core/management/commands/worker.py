@@ -40,7 +40,10 @@ class Command(BaseCommand):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stopping.set())
         threads: dict[str, Thread] = {}
-        cluster = None if without_cluster else _start_cluster()
+        cluster = None
+        if not without_cluster:
+            _schedule_daily_jobs()  # here only: a restart must do without the database
+            cluster = _start_cluster()
         log.info("worker_started", loops=[loop.name for loop in LOOPS])
         while not stopping.is_set():
             for loop in LOOPS:
@@ -61,11 +64,14 @@ class Command(BaseCommand):
         log.info("worker_stopped")
 
 
-def _start_cluster() -> subprocess.Popen[bytes]:
+def _schedule_daily_jobs() -> None:
     for job in DAILY_JOBS:
         Schedule.objects.get_or_create(
             name=job.name, defaults={"func": job.function, "schedule_type": Schedule.DAILY}
         )
+
+
+def _start_cluster() -> subprocess.Popen[bytes]:
     # A group of its own: Ctrl-C reaches us, and we end it in order.
     return subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, sys.argv[0], "qcluster"], start_new_session=True, env=os.environ.copy()
