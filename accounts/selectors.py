@@ -14,7 +14,6 @@ from openplatform.core.clock import to_text
 from openplatform.core.errors import NotFound
 from openplatform.core.statements import send
 
-
 # Read for nearly every request, so a plain statement: the ORM takes a fifth of a placement for it.
 FIND_API_KEY = """
     SELECT id, partner_id, scopes, expires_at, revoked_at, last_used_at

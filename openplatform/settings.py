@@ -180,8 +180,18 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "商品开放平台 Open Platform for Commerce",
     "DESCRIPTION": "The partner API: list goods, check price and stock, place and pay orders, "
-    "follow shipments, read messages and the ledger. Money is a string with two decimals; codes "
-    "and numbers are strings; times are RFC 3339.",
+    "follow shipments, read messages and the ledger.\n\n"
+    "- Money is a string with two decimals, tax included; codes and numbers are strings; "
+    "quantities are integers; times are RFC 3339 with offset.\n"
+    "- A field that is null is as good as left out; a field that is not known is refused.\n"
+    "- Errors are RFC 9457 problems. `errors[].pointer` is a JSON pointer into the body "
+    "(`/items/0/sku`), `?name` for a query parameter, the name of a header, or empty for the "
+    "request as a whole.\n"
+    "- `X-Request-Id` comes back: yours when it is 8 to 64 characters of `[A-Za-z0-9._-]`, else "
+    "ours.\n"
+    "- The same request may be sent again: orders are known by `merchant_order_no`, other writes "
+    "by `Idempotency-Key`; a repeat answers with `Idempotent-Replayed: true`.\n"
+    "- Confirm and cancel take the parent's number; a child's number answers 404.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

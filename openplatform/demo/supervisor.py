@@ -140,6 +140,7 @@ def _web_command(port: int) -> list[str]:
         *(sys.executable, "-m", "granian", "--interface", "wsgi"),
         *("--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)),
         *("--host", HOST, "--port", str(port), "--no-ws", "--no-access-log"),
+        *("--log-level", "warning", "--respawn-failed-workers"),
         *("--workers-kill-timeout", "10", "openplatform.wsgi:application"),
     ]
 

@@ -29,10 +29,15 @@ from catalog.selectors.availability import (
 )
 from catalog.services import stock
 from openplatform.core import money
-from openplatform.core.errors import DomainError, FieldInvalid, refuse_if
+from openplatform.core.errors import (
+    DomainError,
+    FieldInvalid,
+    TemporarilyUnavailable,
+    refuse_if,
+)
 from openplatform.core.identifiers import dated_no
 from openplatform.core.json_text import to_json
-from openplatform.core.locking import transactional
+from openplatform.core.locking import ATTEMPTS, transactional
 from openplatform.core.statements import Sent, send, together
 from openplatform.idempotency.services.replay import Answer, ReplayKey, claim, record
 from openplatform.messaging.services.publishing import publish_all
@@ -45,8 +50,6 @@ from orders.messages import order_draft
 from orders.selectors.trees import read_trees, send_trees
 from orders.splitting import Demand, split
 from orders.states import OrderStatus, SuborderStatus
-
-MAX_TOTAL = Decimal(10) ** (money.MAX_DIGITS - 2)
 
 CONTEXT = """
     SELECT partner.status, partner.code,
@@ -177,16 +180,23 @@ def place_order(
     :raises Refusal: with all faults of the first stage that fails: 422 for what cannot be ordered,
         409 for shelf, price and stock.
     :raises BalanceInsufficient: when the hold is not covered.
+    :raises TemporarilyUnavailable: when others keep getting in between.
     """
-    try:
-        return _place(partner_id=partner_id, request=request, now=now, replay=replay)
-    except _PlacedMeanwhile:
-        return _place(partner_id=partner_id, request=request, now=now, replay=replay)
-    except _StockTaken:
-        # Plan again on rows that nobody else can move: this time the answer is final.
-        return _place(
-            partner_id=partner_id, request=request, now=now, replay=replay, locks_first=True
-        )
+    locks_first = False
+    for _attempt in range(ATTEMPTS):
+        try:
+            return _place(
+                partner_id=partner_id,
+                request=request,
+                now=now,
+                replay=replay,
+                locks_first=locks_first,
+            )
+        except _PlacedMeanwhile:
+            continue  # the next look finds it
+        except _StockTaken:
+            locks_first = True  # plan on rows that nobody else can move: that answer is final
+    raise TemporarilyUnavailable
 
 
 @transactional
@@ -278,12 +288,16 @@ def _replayed(request: OrderRequest, context: dict[str, Any], replay: ReplayKey 
 def _check(request: OrderRequest, facts: Mapping[str, LineFacts], context: dict[str, Any]) -> None:
     """:raises Refusal: with every fault of the first stage that has one."""
     faults: list[DomainError] = []
-    if context["level"] is None:
+    is_region_known = context["level"] is not None
+    if not is_region_known:
         faults.append(RegionUnknown(pointer="/consignee/region"))
     elif context["level"] < Region.Level.DISTRICT and context["has_children"]:
         faults.append(FieldInvalid(pointer="/consignee/region", reason="name_a_district"))
     for index, item in enumerate(request.items):
-        faults.extend(_line_faults(item, facts.get(item.sku), f"/items/{index}"))
+        found = facts.get(item.sku)
+        faults.extend(_line_faults(item, found, f"/items/{index}"))
+        if found is not None and is_region_known:  # else every line would be told the same
+            faults.extend(_delivery_faults(item, found, f"/items/{index}"))
     if faults:
         stage = min(_STAGES.index(fault.status) for fault in faults)
         refuse_if([fault for fault in faults if fault.status == _STAGES[stage]])
@@ -308,11 +322,15 @@ def _line_faults(item: RequestedItem, facts: LineFacts | None, pointer: str) -> 
                 current_price=money.to_text(facts.purchase_price),
             )
         )
-    refusal = delivery_refusal(facts, item.quantity, pointer=pointer)
-    if refusal is not None:
-        refusal.facts["sku"] = item.sku
-        faults.append(refusal)
     return faults
+
+
+def _delivery_faults(item: RequestedItem, facts: LineFacts, pointer: str) -> list[DomainError]:
+    refusal = delivery_refusal(facts, item.quantity, pointer=pointer)
+    if refusal is None:
+        return []
+    refusal.facts["sku"] = item.sku
+    return [refusal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +411,7 @@ def _plan(
         sum((part["goods_amount"] for part in parts), money.ZERO),
         sum((part["freight_amount"] for part in parts), money.ZERO),
     )
-    if amounts["total_amount"] >= MAX_TOTAL:  # more than any balance can hold
+    if amounts["total_amount"] >= money.LIMIT:  # more than any balance can hold
         raise wallet.insufficient_balance(partner_id=partner_id, amount=amounts["total_amount"])
     order = {
         **amounts,

@@ -68,8 +68,15 @@ def test_quantity_is_refused_when_it_is_anything_else(value: Any) -> None:
     assert faults_of({"quantity": value}) == [("/quantity", "quantity_invalid")]
 
 
-def test_quantity_is_required_when_it_is_null() -> None:
-    assert faults_of({"quantity": None}) == [("/quantity", "field_required")]
+def test_null_is_as_good_as_left_out_when_the_field_is_optional() -> None:
+    assert read_body(SAMPLE, {"quantity": None, "text": None}) == {}
+
+
+def test_field_is_required_when_it_is_null() -> None:
+    assert faults_of({"lines": [{"sku": None, "quantity": None}]}) == [
+        ("/lines/0/sku", "field_required"),
+        ("/lines/0/quantity", "field_required"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -147,9 +154,9 @@ def test_text_is_refused_when_it_is_no_string(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("value", "code"),
-    [("", "field_required"), (None, "field_required"), ("x" * 11, "field_invalid")],
+    [("", "field_required"), ("x" * 11, "field_invalid")],
 )
-def test_text_is_refused_when_it_is_empty_or_too_long(value: str | None, code: str) -> None:
+def test_text_is_refused_when_it_is_empty_or_too_long(value: str, code: str) -> None:
     assert faults_of({"text": value}) == [("/text", code)]
 
 

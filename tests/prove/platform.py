@@ -102,7 +102,7 @@ class Platform:
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows straight from the database, past all of our code."""
         with psycopg.connect(self.database_url) as connection:
-            return connection.execute(statement).fetchall()  # type: ignore[call-overload, no-any-return]
+            return connection.execute(statement).fetchall()
 
     def tear_down(self) -> None:
         """End everything that was started."""

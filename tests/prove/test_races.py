@@ -33,10 +33,10 @@ def test_one_outcome_in_every_round_of_confirm_twice_cancel_and_expiry(
             Order.objects.filter(order_no=order_no).update(expires_at="2020-01-01T00:00:00Z")
         path = f"/orders/{order_no}"
         calls = [
-            lambda path=path: merchant.api.post(f"{path}/confirm").status_code,  # type: ignore[misc]
-            lambda path=path: merchant.api.post(f"{path}/confirm").status_code,  # type: ignore[misc]
-            lambda path=path: merchant.api.post(f"{path}/cancel").status_code,  # type: ignore[misc]
-            lambda no=order_no: expire_order(order_no=no, now=clock.now()),  # type: ignore[misc]
+            lambda path=path: merchant.api.post(f"{path}/confirm").status_code,
+            lambda path=path: merchant.api.post(f"{path}/confirm").status_code,
+            lambda path=path: merchant.api.post(f"{path}/cancel").status_code,
+            lambda no=order_no: expire_order(order_no=no, now=clock.now()),
         ]
         dice.shuffle(calls)
         at_once(calls, threads=4)
@@ -60,7 +60,7 @@ def test_thousand_orders_for_five_hundred_units_give_five_hundred(
 
     responses = at_once(
         [
-            lambda number=number: merchant.api.post("/orders", order_body(f"M-{number}"))  # type: ignore[misc]
+            lambda number=number: merchant.api.post("/orders", order_body(f"M-{number}"))
             for number in range(1000)
         ],
         threads=16,

@@ -131,13 +131,15 @@ class MetadataField(serializers.Field[dict[str, str], Any, dict[str, str], Any])
 
 
 class RequestSerializer(serializers.Serializer[Any]):
-    """A request body; fields that it does not name are refused.
+    """A request body; fields that it does not name are refused, and null is as good as left out.
 
     Declared once and used through :func:`read_body`: building one per request costs more than
     the placing of an order.
     """
 
     def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and None in data.values():
+            data = {name: value for name, value in data.items() if value is not None}
         unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
         faults = {
             name: [ErrorDetail(str(errors.UnknownField.title), "unknown_field")]

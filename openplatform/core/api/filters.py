@@ -93,7 +93,7 @@ def _bind(
     faults: list[DomainError] = [
         StringInvalid(pointer=f"?{name}") if "\0" in value else FieldInvalid(pointer=f"?{name}")
         for name, value in request.query_params.items()
-        if name != "cursor" and (len(value) > MAX_TEXT or "\0" in value)
+        if name != "cursor" and (not value or len(value) > MAX_TEXT or "\0" in value)
     ]
     if not faults and not bound.is_valid():
         faults = [FieldInvalid(pointer=f"?{name}") for name in bound.errors]

@@ -551,3 +551,30 @@ def test_refused_without_a_key_or_scope(shop: World, merchant: Merchant) -> None
         (403, "scope_missing"),
     ]
     assert_nothing_written()
+
+
+def test_null_is_as_good_as_left_out(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A", north=5)
+    item = {"sku": "A", "quantity": 1, "expected_price": None}
+
+    response = merchant.api.post(
+        "/orders", {**order_body(), "items": [item], "remark": None, "metadata": None}
+    )
+
+    assert response.status_code == 201
+    assert (response.json()["remark"], response.json()["metadata"]) == (None, {})
+
+
+def test_unknown_region_is_told_once(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A", north=5)
+    shop.make_sku("MIN", north=9, min_quantity=5)
+
+    response = merchant.api.post(
+        "/orders",
+        order_body(items=[("A", 1), ("MIN", 1)], consignee={**CONSIGNEE, "region": "999999"}),
+    )
+
+    assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [
+        ("/consignee/region", "region_unknown"),
+        ("/items/1/quantity", "below_minimum"),
+    ]
