@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Model, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
@@ -176,7 +175,7 @@ class PartnerAdmin(ModelAdmin):
     )
     def top_up(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Book money that came in."""
-        partner = get_object_or_404(Partner, pk=object_id)
+        partner: Partner = self.get_row(request, object_id)
 
         def call(values: Values) -> type_of_text:
             booked = top_up(
@@ -340,7 +339,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     )
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """End a key, after a confirmation."""
-        key = get_object_or_404(ApiKey, pk=object_id)
+        key: ApiKey = self.get_row(request, object_id)
 
         def call(values: Values) -> type_of_text:
             revoke_key(prefix=key.prefix, now=clock.now())

@@ -9,7 +9,6 @@ from django.db.models import Count, F, Model, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -423,7 +422,7 @@ class PoolAdmin(ModelAdmin):
     )
     def curate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take SKUs in and out by their codes."""
-        pool = get_object_or_404(Pool, pk=object_id)
+        pool: Pool = self.get_row(request, object_id)
 
         def call(values: Values) -> type_of_text:
             curate_pool(
@@ -453,7 +452,7 @@ class PoolAdmin(ModelAdmin):
     )
     def assign(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Open the pool to partners, or close it to them."""
-        pool = get_object_or_404(Pool, pk=object_id)
+        pool: Pool = self.get_row(request, object_id)
 
         def call(values: Values) -> type_of_text:
             codes = [partner.code for partner in values["partners"]]
@@ -599,7 +598,7 @@ class StockAdmin(ReadOnlyAdmin):
     )
     def count(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Set the stock to what was counted."""
-        stock = get_object_or_404(Stock.objects.select_related("sku", "warehouse"), pk=object_id)
+        stock: Stock = self.get_row(request, object_id)
 
         def call(values: Values) -> type_of_text:
             counted = count_stock(

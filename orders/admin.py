@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model, Prefetch, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -232,9 +231,7 @@ class SuborderAdmin(ReadOnlyAdmin):
     )
     def ship(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A parcel leaves the warehouse."""
-        part = get_object_or_404(
-            Suborder.objects.select_related("order__partner", "warehouse"), pk=object_id
-        )
+        part: Suborder = self.get_row(request, object_id)
         order = part.order
 
         def call(values: Values) -> type_of_text:

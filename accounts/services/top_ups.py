@@ -13,8 +13,6 @@ from openplatform.core.errors import FieldInvalid, NotFound
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import require_transaction, transactional
 
-LIMIT = Decimal(10) ** (money.MAX_DIGITS - 2)  # what a column for amounts holds
-
 
 @transactional
 def top_up(
@@ -23,7 +21,8 @@ def top_up(
     """Book a transfer once; the same transfer again is the same top-up and moves nothing.
 
     :raises NotFound: when there is no such partner.
-    :raises FieldInvalid: unless the amount is positive, in whole cents and below a trillion.
+    :raises FieldInvalid: unless the amount is positive, in whole cents and below a trillion, and
+        the balance stays so.
     :raises ReferenceConflict: when the reference was booked with another amount.
     """
     partner = Partner.objects.select_for_update(no_key=True).filter(code=partner_code).first()
@@ -44,10 +43,12 @@ def add_top_up(
 ) -> TopUp:
     """Step: a top-up and its ledger entry.
 
-    :raises FieldInvalid: unless the amount is positive, in whole cents and below a trillion.
+    :raises FieldInvalid: unless the amount is positive, in whole cents and below a trillion, and
+        the balance stays so.
     """
     require_transaction()
-    if not (amount.is_finite() and 0 < amount < LIMIT) or amount != money.round_amount(amount):
+    is_in_range = amount.is_finite() and 0 < amount < money.LIMIT
+    if not is_in_range or amount != money.round_amount(amount):
         raise FieldInvalid(pointer="/amount")
     document = TopUp.objects.create(
         top_up_no=dated_no("T", now),

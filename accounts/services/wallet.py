@@ -13,6 +13,7 @@ from typing import Any
 from accounts.errors import BalanceInsufficient
 from accounts.models import CreditLimitChange, LedgerEntry, Partner, Wallet
 from openplatform.core import money
+from openplatform.core.errors import FieldInvalid
 from openplatform.core.locking import require_transaction
 from openplatform.core.statements import Sent, send
 
@@ -22,6 +23,7 @@ HOLD = """
         SET held_amount = held_amount + %(amount)s, last_hold_no = last_hold_no + 1
         WHERE partner_id = %(partner_id)s
             AND balance + credit_limit - held_amount >= %(amount)s
+            AND held_amount + %(amount)s < %(limit)s
         RETURNING last_hold_no, held_amount
     )
     INSERT INTO accounts_holdentry
@@ -73,7 +75,7 @@ CREDIT = """
         UPDATE accounts_wallet
         SET balance = balance + %(amount)s, last_entry_no = last_entry_no + 1,
             last_entry_at = greatest(clock_timestamp(), last_entry_at)
-        WHERE partner_id = %(partner_id)s
+        WHERE partner_id = %(partner_id)s AND balance + %(amount)s < %(limit)s
         RETURNING last_entry_no, last_entry_at, balance
     )
     INSERT INTO accounts_ledgerentry
@@ -113,7 +115,7 @@ def open_wallet(
 
 def send_hold(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
     """Step: set an amount aside for an order. No row comes back when it is not available."""
-    return _send(HOLD, partner_id, amount, order_no=order_no)
+    return _send(HOLD, partner_id, amount, order_no=order_no, limit=money.LIMIT)
 
 
 def send_release(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
@@ -135,7 +137,10 @@ def credit(
     document_no: str,
     note: str,
 ) -> int:
-    """Step: money in, for a document that is booked once; the entry number."""
+    """Step: money in, for a document that is booked once; the entry number.
+
+    :raises FieldInvalid: when the balance would be more than a wallet holds.
+    """
     row = _send(
         CREDIT,
         partner_id,
@@ -144,9 +149,12 @@ def credit(
         document=document.value,
         document_no=document_no,
         note=note,
+        limit=money.LIMIT,
     ).row()
     if row is None:
-        raise Wallet.DoesNotExist(f"partner {partner_id} has no wallet")
+        wallet = Wallet.objects.get(pk=partner_id)
+        maximum = money.to_text(money.LIMIT - money.CENT - wallet.balance)
+        raise FieldInvalid(pointer="/amount", maximum=maximum)
     entry_no: int = row[0]
     return entry_no
 

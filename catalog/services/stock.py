@@ -232,7 +232,9 @@ def _found(change: StockChange, stock: Stock) -> int:
 
 def _refusal_of(change: StockChange, stock: Stock, index: int) -> DomainError | None:
     found = _found(change, stock)
-    if change.delta is not None and not 0 <= found <= MAX_ON_HAND:
+    # Paid units may be short, too; what arrives then is booked although it does not cover them.
+    lowest = 0 if (change.delta or 0) < 0 else -MAX_ON_HAND
+    if change.delta is not None and not lowest <= found <= MAX_ON_HAND:
         return FieldInvalid(
             _("The stock would be below zero, or too large"), pointer=f"/{index}/delta"
         )

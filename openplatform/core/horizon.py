@@ -6,9 +6,9 @@ from datetime import datetime
 
 from openplatform.core.statements import send
 
-# Stamps are taken before the transaction that writes them begins, or a retry of it; ten seconds
-# cover the time that a service may wait for its locks.
-MARGIN_SECONDS = 10
+# Stamps are taken before the transaction that writes them begins, or a retry of it; the margin
+# covers the time that a service may wait for its locks, every retry included.
+MARGIN_SECONDS = 40
 HORIZON = """
     SELECT least(clock_timestamp(), min(xact_start)) - make_interval(secs => %s)
     FROM pg_stat_activity

@@ -184,7 +184,7 @@ class ConfirmOrderView(PartnerAPIView):
     @extend_schema(parameters=[IDEMPOTENCY_KEY], request=None, responses=OrderSerializer)
     def post(self, request: Request, order_no: str) -> Response:
         """Turn the hold into a payment and deduct the locked stock, once."""
-        read_body(EMPTY, request.data or {})
+        read_body(EMPTY, request.data)
         answer = confirm_order(
             partner_id=caller_of(request).partner_id,
             order_no=order_no,
@@ -204,7 +204,7 @@ class CancelOrderView(PartnerAPIView):
     @extend_schema(parameters=[IDEMPOTENCY_KEY], request=None, responses=OrderSerializer)
     def post(self, request: Request, order_no: str) -> Response:
         """Free stock and hold."""
-        read_body(EMPTY, request.data or {})
+        read_body(EMPTY, request.data)
         answer = cancel_order(
             partner_id=caller_of(request).partner_id,
             order_no=order_no,

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
+from django.db import Error
+
 from accounts.services import wallet
 from catalog.services import stock
 from openplatform.core import clock
+from openplatform.core.errors import TemporarilyUnavailable
 from openplatform.core.json_text import to_json
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send, together
@@ -18,6 +22,8 @@ from orders.selectors.own import require_own
 from orders.selectors.trees import OrderTree, read_trees, send_trees
 from orders.services.transitions import CANCEL, EXPIRE, send_transition
 from orders.states import OrderStatus
+
+log = structlog.get_logger(__name__)
 
 EXPIRY_BATCH = 200
 DUE = """
@@ -56,9 +62,21 @@ def cancel_order(
 
 
 def expire_due_orders() -> int:
-    """End a batch of orders whose deadline has passed; how many. Any process may, at any time."""
+    """End a batch of orders whose deadline has passed; how many. Any process may, at any time.
+
+    :raises Error: the last fault of the database, once every other order has had its turn.
+    """
     due = [row[0] for row in send(DUE, [EXPIRY_BATCH]).rows()]
-    return sum(expire_order(order_no=order_no, now=clock.now()) for order_no in due)
+    ended, fault = 0, None
+    for order_no in due:
+        try:
+            ended += expire_order(order_no=order_no, now=clock.now())
+        except (Error, TemporarilyUnavailable) as error:
+            log.warning("order_not_expired", order_no=order_no, error=str(error))
+            fault = error
+    if fault is not None:
+        raise fault
+    return ended
 
 
 @transactional

@@ -79,14 +79,14 @@ def add_shipment(
         )
     order = Order.objects.select_for_update(no_key=True).get(pk=part.order_id)
     part.refresh_from_db()
-    carrier = Carrier.objects.filter(code=carrier_code, is_active=True).first()
-    if carrier is None:
-        raise NotFound(
-            _("There is no such carrier in use"), pointer="/carrier", carrier=carrier_code
-        )
+    carrier = Carrier.objects.filter(code=carrier_code).first()
     known = Shipment.objects.filter(suborder=part, carrier=carrier, waybill_no=waybill_no).first()
     if known is not None:
         return known
+    if carrier is None or not carrier.is_active:
+        raise NotFound(
+            _("There is no such carrier in use"), pointer="/carrier", carrier=carrier_code
+        )
     if part.status not in SHIPPABLE:
         raise OrderStateConflict(pointer="/order_no", order_no=part.order_no, status=part.status)
     lines = {line.line_no: line for line in part.lines.select_related("sku").order_by("line_no")}

@@ -209,3 +209,13 @@ def test_batch_ends_when_it_names_many_skus(
     assert Outbox.objects.count() == 3
     assert sequence_outbox() == 3
     assert not Outbox.objects.exists()
+
+
+def test_batch_ends_when_it_is_large(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencing, "MAX_BYTES", 1000)
+    for number in range(3):
+        tell(merchant, n=number, text="".join(map(str, range(300))))
+
+    assert [sequence_outbox() for _ in range(4)] == [2, 1, 0, 0]
+
+    assert [data["n"] for _, _, data in told(merchant)] == [0, 1, 2]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError
 
 from accounts.models import HoldEntry, LedgerEntry, Partner, Wallet
 from catalog.models import StockMovement
@@ -145,3 +146,27 @@ def test_worker_looks_for_due_orders_all_the_time() -> None:
     loop = next(loop for loop in LOOPS if loop.run is expire_due_orders)
 
     assert loop.pause <= 5
+
+
+def test_order_that_cannot_be_ended_does_not_hold_up_the_others(
+    shop: World, merchant: Merchant
+) -> None:
+    shop.make_sku("A", north=5)
+    stuck, other = (place(merchant, number)["order_no"] for number in ("M-1", "M-2"))
+    let_expire(stuck)
+    let_expire(other)
+    HoldEntry.objects.create(  # its hold has an end already, so it cannot be released once more
+        partner=merchant.partner,
+        hold_no=99,
+        kind="released",
+        amount=Decimal("-1.00"),
+        held_after=Decimal("0.00"),
+        order_no=stuck,
+        created_at=clock.now(),
+    )
+
+    with pytest.raises(IntegrityError, match="hold_entry_held_once_and_ended_once"):
+        expire_due_orders()
+
+    assert Order.objects.get(order_no=other).status == "expired"
+    assert Order.objects.get(order_no=stuck).status == "pending_payment"

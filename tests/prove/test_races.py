@@ -60,7 +60,7 @@ def test_thousand_orders_for_five_hundred_units_give_five_hundred(
 
     responses = at_once(
         [
-            lambda number=number: merchant.api.post("/orders", order_body(f"M-{number}"))
+            lambda number=number: merchant.api.post("/orders", order_body(f"M-{number}"))  # type: ignore[misc]
             for number in range(1000)
         ],
         threads=16,

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import translation
 from django.views.decorators.debug import sensitive_variables
@@ -17,10 +17,12 @@ from rest_framework.response import Response
 from openplatform.core import errors
 from openplatform.core.errors import DomainError
 from openplatform.core.json_text import to_json
+from openplatform.core.locking import sqlstate_of
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+IDLE_IN_TRANSACTION_TIMEOUT = "25P03"
 BY_STATUS: dict[int, type[DomainError]] = {
     400: errors.BadRequest,
     401: errors.KeyMissing,
@@ -109,7 +111,9 @@ def as_domain_error(error: Exception) -> DomainError | None:
         return errors.ScopeMissing()
     if isinstance(error, exceptions.APIException) and error.status_code in BY_STATUS:
         return BY_STATUS[error.status_code]()
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, OperationalError | InterfaceError) or (
+        isinstance(error, InternalError) and sqlstate_of(error) == IDLE_IN_TRANSACTION_TIMEOUT
+    ):
         log.warning("database_unavailable", error=str(error))
         return errors.TemporarilyUnavailable()
     return None

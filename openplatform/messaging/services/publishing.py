@@ -12,6 +12,7 @@ from openplatform.core.statements import send
 from openplatform.messaging.types import TYPES
 
 MAX_SKUS = 100
+SKUS = "skus"  # the subject of every change of SKUs
 
 # One JSON parameter: an array of documents would have every quote in them escaped once more.
 INSERT = """
@@ -69,5 +70,4 @@ def publish_skus(
 ) -> None:
     """Step: a change of many SKUs, in parcels of 100."""
     parcels = [skus[start : start + MAX_SKUS] for start in range(0, len(skus), MAX_SKUS)]
-    publish_all([Draft(type, "skus", {"skus": list(parcel)}, partner_ids) for parcel in parcels])
-
+    publish_all([Draft(type, SKUS, {"skus": list(parcel)}, partner_ids) for parcel in parcels])

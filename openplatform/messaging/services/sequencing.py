@@ -12,26 +12,31 @@ import orjson
 
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send
-from openplatform.messaging.services.publishing import MAX_SKUS
+from openplatform.messaging.services.publishing import MAX_SKUS, SKUS
 from openplatform.messaging.types import TYPES, sku_audience
 
 BATCH = 2000
-# Codes of SKUs in a batch: each may go to every partner, and all of it is done in one transaction,
-# in memory and within the time that the database grants a statement and a pause.
-MAX_CODES = 2000
+# A batch is one transaction, in memory and within the time that the database grants a statement
+# and a pause in it; one that takes longer would be begun again for ever.
+MAX_CODES = 1000  # of SKUs; each may go to every partner
+MAX_BYTES = 4 * 1024 * 1024  # as stored, which is compressed
 SEQUENCER_LOCK = 7_305_001  # any number, the same in every process
 
 # A row with a lower id may commit later than one with a higher. That does no harm: messages of one
 # subject are written under its lock, so of two that are visible, the earlier has the lower id.
 TAKE = """
     WITH oldest AS (
-        SELECT id, coalesce(jsonb_array_length(data -> 'skus'), 0) AS codes
+        SELECT id, pg_column_size(data) AS bytes,
+            CASE WHEN subject = %s THEN jsonb_array_length(data -> 'skus') ELSE 0 END AS codes
         FROM messaging_outbox ORDER BY id LIMIT %s
     ), counted AS (
-        SELECT id, sum(codes) OVER (ORDER BY id) - codes AS codes_before FROM oldest
+        SELECT id, sum(codes) OVER earlier AS codes, sum(bytes) OVER earlier AS bytes FROM oldest
+        WINDOW earlier AS (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )
     DELETE FROM messaging_outbox
-    WHERE id IN (SELECT id FROM counted WHERE codes_before < %s)
+    WHERE id IN (
+        SELECT id FROM counted WHERE coalesce(codes, 0) < %s AND coalesce(bytes, 0) < %s
+    )
     RETURNING id, type, subject, partner_ids, data::text
 """
 ADVANCE = """
@@ -42,12 +47,14 @@ ADVANCE = """
         SET last_sequence = known.last_sequence + excluded.last_sequence
     RETURNING partner_id, last_sequence
 """
+# One JSON parameter: psycopg takes seconds to escape an array of large documents.
 WRITE = """
     INSERT INTO messaging_message
         (message_id, partner_id, sequence, type, subject, data, created_at)
-    SELECT message_id, partner_id, sequence, type, subject, data::jsonb, clock_timestamp()
-    FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[])
-        AS message (message_id, partner_id, sequence, type, subject, data)
+    SELECT message_id, partner_id, sequence, type, subject, data, clock_timestamp()
+    FROM json_to_recordset(%s::json) AS message (
+        message_id text, partner_id bigint, sequence bigint, type text, subject text, data jsonb
+    )
 """
 
 
@@ -81,7 +88,7 @@ def sequence_outbox() -> int:
     locked = send("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK]).row()
     if locked != (True,):
         return 0
-    taken = sorted(send(TAKE, [BATCH, MAX_CODES]).rows())
+    taken = sorted(send(TAKE, [SKUS, BATCH, MAX_CODES, MAX_BYTES]).rows())
     if not taken:
         return 0
     letters = [*_single_letters(taken), *_sku_letters(taken)]
@@ -116,7 +123,7 @@ def _sku_letters(taken: Iterable[tuple[Any, ...]]) -> Iterable[_Letter]:
     for (partner_id, type_name), skus in parcels.items():
         for start in range(0, len(skus), MAX_SKUS):
             parcel = orjson.dumps({"skus": skus[start : start + MAX_SKUS]}).decode()
-            yield _Letter(partner_id, type_name, "skus", parcel)
+            yield _Letter(partner_id, type_name, SKUS, parcel)
 
 
 def _write(letters: list[_Letter]) -> None:
@@ -129,18 +136,17 @@ def _write(letters: list[_Letter]) -> None:
             ADVANCE, [list(counts.keys()), list(counts.values())]
         ).rows()
     }
-    sequences = []
+    rows = []
     for letter in letters:
-        sequences.append(following[letter.partner_id])
+        rows.append(
+            {
+                "message_id": f"msg_{uuid.uuid4().hex}",
+                "partner_id": letter.partner_id,
+                "sequence": following[letter.partner_id],
+                "type": letter.type,
+                "subject": letter.subject,
+                "data": orjson.Fragment(letter.data),
+            }
+        )
         following[letter.partner_id] += 1
-    send(
-        WRITE,
-        [
-            [f"msg_{uuid.uuid4().hex}" for _ in letters],
-            [letter.partner_id for letter in letters],
-            sequences,
-            [letter.type for letter in letters],
-            [letter.subject for letter in letters],
-            [letter.data for letter in letters],
-        ],
-    )
+    send(WRITE, [orjson.dumps(rows).decode()])

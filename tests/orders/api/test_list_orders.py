@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from openplatform.core import clock
+from openplatform.core.horizon import MARGIN_SECONDS
 from orders.models import Order
 from tests.cast import Api, Merchant, World
 from tests.orders.acts import pay, place, ship
@@ -263,7 +264,7 @@ def test_as_of_finds_later_changes_again(shop: World, merchant: Merchant) -> Non
     merchant.api.post(f"/orders/{order_no}/confirm")
     later = merchant.api.get("/orders", updated_after=body["as_of"]).json()
 
-    assert datetime.fromisoformat(body["as_of"]) <= clock.now() - timedelta(seconds=10)
+    assert datetime.fromisoformat(body["as_of"]) <= clock.now() - timedelta(seconds=MARGIN_SECONDS)
     assert [row["status"] for row in later["results"]] == ["paid"]
     assert "as_of" not in merchant.api.get("/orders").json()
 
@@ -292,7 +293,7 @@ def test_as_of_lies_before_a_write_that_is_still_open(merchant: Merchant) -> Non
         may_end.set()
         writer.join()
 
-    assert datetime.fromisoformat(body["as_of"]) == started[0] - timedelta(seconds=10)
+    assert datetime.fromisoformat(body["as_of"]) == started[0] - timedelta(seconds=MARGIN_SECONDS)
 
 
 def test_page_takes_a_fixed_number_of_queries(

@@ -72,9 +72,9 @@ def _schedule_daily_jobs() -> None:
 
 
 def _start_cluster() -> subprocess.Popen[bytes]:
-    # A group of its own: Ctrl-C reaches us, and we end it in order.
+    # A group of its own: Ctrl-C reaches us, and we end it in order. The pipe ends with us.
     return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, sys.argv[0], "qcluster"], start_new_session=True, env=os.environ.copy()
+        [sys.executable, sys.argv[0], "cluster"], stdin=subprocess.PIPE, start_new_session=True
     )
 
 
