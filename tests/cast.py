@@ -114,13 +114,18 @@ def check_against_document(method: str, path: str, response: Any) -> None:
 
 def validate(value: Any, schema: dict[str, Any]) -> None:
     """Check a value against a schema of the document, allowing nothing it does not name."""
+    _validator(json.dumps(schema, sort_keys=True)).validate(value)
+
+
+@functools.cache
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
     components = {
         "schemas": {
             name: _closed(component)
             for name, component in openapi_document()["components"]["schemas"].items()
         }
     }
-    jsonschema.Draft202012Validator({**schema, "components": components}).validate(value)
+    return jsonschema.Draft202012Validator({**json.loads(schema), "components": components})
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:

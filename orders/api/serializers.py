@@ -19,7 +19,7 @@ from openplatform.core.api.fields import (
     TextField,
 )
 from openplatform.regions.models import MAX_CODE_LENGTH
-from orders.services.placement import Consignee, OrderRequest, RequestedItem
+from orders.requests import Consignee, OrderRequest, RequestedItem
 from orders.states import OrderStatus, SuborderStatus
 
 MAX_ITEMS = 1000

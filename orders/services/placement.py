@@ -8,48 +8,27 @@ in the same instant counts as moved after the order.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
-
-import orjson
 
 from accounts.errors import PartnerSuspended
 from accounts.models import Partner
 from accounts.services import wallet
-from catalog.errors import BelowMinimum, SkuNotAvailable, WrongStep
-from catalog.selectors.availability import (
-    LineFacts,
-    delivery_refusal,
-    read_line_facts,
-    send_line_facts,
-)
+from catalog.selectors.availability import read_line_facts, send_line_facts
 from catalog.services import stock
 from openplatform.core import money
-from openplatform.core.errors import (
-    DomainError,
-    FieldInvalid,
-    TemporarilyUnavailable,
-    refuse_if,
-)
-from openplatform.core.identifiers import dated_no
+from openplatform.core.errors import TemporarilyUnavailable
 from openplatform.core.json_text import to_json
 from openplatform.core.locking import ATTEMPTS, transactional
 from openplatform.core.statements import Sent, send, together
 from openplatform.idempotency.services.replay import Answer, ReplayKey, claim, record
 from openplatform.messaging.services.publishing import publish_all
-from openplatform.regions.errors import RegionUnknown
-from openplatform.regions.models import Region
-from orders.documents import order_document
-from orders.errors import MerchantOrderNoConflict, PriceChanged
-from orders.freight import FREE, FreightTariff
+from orders.checks import check_request
+from orders.errors import MerchantOrderNoConflict
 from orders.messages import order_draft
+from orders.planning import OrderPlan, plan_order
+from orders.requests import OrderRequest
 from orders.selectors.trees import read_trees, send_trees
-from orders.splitting import Demand, split
-from orders.states import OrderStatus, SuborderStatus
 
 CONTEXT = """
     SELECT partner.status, partner.code,
@@ -117,49 +96,6 @@ LOCK_STOCK = """
     WHERE sku.code = ANY(%s::text[])
     ORDER BY stock.id FOR NO KEY UPDATE OF stock
 """
-
-
-@dataclass(frozen=True, slots=True)
-class RequestedItem:
-    """A line asked for. ``expected_price`` is the purchase price that the merchant counts on."""
-
-    sku: str
-    quantity: int
-    expected_price: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Consignee:
-    """Who gets the goods, and where."""
-
-    name: str
-    phone: str
-    region: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
-    """What a merchant asks for; each SKU stands in one item only."""
-
-    merchant_order_no: str
-    items: Sequence[RequestedItem]
-    consignee: Consignee
-    remark: str = ""
-    purchase_order_no: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-    def fingerprint(self) -> bytes:
-        """What makes a request "the same": SKUs, quantities and consignee."""
-        who = self.consignee
-        return hashlib.sha256(
-            orjson.dumps(
-                [
-                    sorted((item.sku, item.quantity) for item in self.items),
-                    [who.name, who.phone, who.region, who.address],
-                ]
-            )
-        ).digest()
 
 
 class _PlacedMeanwhile(Exception):
@@ -237,8 +173,10 @@ def _place(
         return _replayed(request, context, replay)
     if context["status"] != Partner.Status.ACTIVE:
         raise PartnerSuspended
-    _check(request, facts, context)
-    plan = _plan(request, facts, context, partner_id=partner_id, now=now)
+    check_request(request, facts, context)
+    plan = plan_order(request, facts, context, partner_id=partner_id, now=now)
+    if plan.order["total_amount"] >= money.LIMIT:  # more than any balance can hold
+        raise wallet.insufficient_balance(partner_id=partner_id, amount=plan.order["total_amount"])
     answer = Answer(201, to_json(plan.document))
     with together():
         inserted = send(INSERT, plan.parameters())
@@ -264,7 +202,7 @@ def _place(
     return answer
 
 
-def _require_written(plan: _Plan, inserted: Sent, reserved: Sent, held: Sent) -> None:
+def _require_written(plan: OrderPlan, inserted: Sent, reserved: Sent, held: Sent) -> None:
     if inserted.row() is None:
         raise _PlacedMeanwhile
     if len(reserved.rows()) < len(set(plan.stock_ids)):
@@ -283,191 +221,3 @@ def _replayed(request: OrderRequest, context: dict[str, Any], replay: ReplayKey 
     answer = Answer(200, to_json(tree.document()), is_replay=True)
     record(replay, answer)
     return answer
-
-
-def _check(request: OrderRequest, facts: Mapping[str, LineFacts], context: dict[str, Any]) -> None:
-    """:raises Refusal: with every fault of the first stage that has one."""
-    faults: list[DomainError] = []
-    is_region_known = context["level"] is not None
-    if not is_region_known:
-        faults.append(RegionUnknown(pointer="/consignee/region"))
-    elif context["level"] < Region.Level.DISTRICT and context["has_children"]:
-        faults.append(FieldInvalid(pointer="/consignee/region", reason="name_a_district"))
-    for index, item in enumerate(request.items):
-        found = facts.get(item.sku)
-        faults.extend(_line_faults(item, found, f"/items/{index}"))
-        if found is not None and is_region_known:  # else every line would be told the same
-            faults.extend(_delivery_faults(item, found, f"/items/{index}"))
-    if faults:
-        stage = min(_STAGES.index(fault.status) for fault in faults)
-        refuse_if([fault for fault in faults if fault.status == _STAGES[stage]])
-
-
-_STAGES = (422, 409)
-
-
-def _line_faults(item: RequestedItem, facts: LineFacts | None, pointer: str) -> list[DomainError]:
-    if facts is None:
-        return [SkuNotAvailable(pointer=f"{pointer}/sku", sku=item.sku)]
-    faults: list[DomainError] = []
-    if item.quantity < facts.min_quantity:
-        faults.append(BelowMinimum(pointer=f"{pointer}/quantity", minimum=facts.min_quantity))
-    if item.quantity % facts.quantity_step:
-        faults.append(WrongStep(pointer=f"{pointer}/quantity", step=facts.quantity_step))
-    if item.expected_price is not None and item.expected_price != facts.purchase_price:
-        faults.append(
-            PriceChanged(
-                pointer=f"{pointer}/expected_price",
-                sku=item.sku,
-                current_price=money.to_text(facts.purchase_price),
-            )
-        )
-    return faults
-
-
-def _delivery_faults(item: RequestedItem, facts: LineFacts, pointer: str) -> list[DomainError]:
-    refusal = delivery_refusal(facts, item.quantity, pointer=pointer)
-    if refusal is None:
-        return []
-    refusal.facts["sku"] = item.sku
-    return [refusal]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """An order ready to be written: rows as the tables take them, and the document they make."""
-
-    order: dict[str, Any]
-    parts: list[dict[str, Any]]
-    lines: list[dict[str, Any]]
-    stock_ids: list[int]
-    quantities: list[int]
-    document: dict[str, Any]
-
-    @property
-    def order_no(self) -> str:
-        return str(self.order["order_no"])
-
-    def parameters(self) -> dict[str, Any]:
-        return {
-            **self.order,
-            "metadata": to_json(self.order["metadata"]).decode(),
-            "parts": to_json(self.parts).decode(),
-            "lines": to_json(self.lines).decode(),
-        }
-
-    def messages(self) -> list[tuple[str, list[str]]]:
-        messages = [("order.created", [self.order_no])]
-        if len(self.parts) > 1:
-            messages.append(("order.split", [part["order_no"] for part in self.parts]))
-        return messages
-
-
-def _plan(
-    request: OrderRequest,
-    facts: Mapping[str, LineFacts],
-    context: dict[str, Any],
-    *,
-    partner_id: int,
-    now: datetime,
-) -> _Plan:
-    order_no = dated_no("", now)
-    tariff = FREE
-    if context["first_amount"] is not None:
-        tariff = FreightTariff(
-            context["first_weight_grams"],
-            context["first_amount"],
-            context["step_weight_grams"],
-            context["step_amount"],
-        )
-    demands = [Demand(facts[item.sku], item.quantity) for item in request.items]
-    parts: list[dict[str, Any]] = []
-    lines: list[dict[str, Any]] = []
-    stock_ids: list[int] = []
-    quantities: list[int] = []
-    for parcel in split(demands):
-        suborder_no = f"{order_no}-{len(parts) + 1}"
-        goods, weight = money.ZERO, 0
-        for piece in parcel:
-            line = _line_row(piece.demand.facts, piece.quantity, suborder_no, len(lines) + 1)
-            goods += line["amount"]
-            weight += line["weight_grams"] * piece.quantity
-            lines.append(line)
-            stock_ids.append(piece.lot.stock_id)
-            quantities.append(piece.quantity)
-        parts.append(
-            {
-                **_amounts(goods, tariff.amount_for(weight)),
-                "order_no": suborder_no,
-                "warehouse_id": parcel[0].lot.warehouse_id,
-                "split_from": None,
-                "status": SuborderStatus.PENDING_PAYMENT.value,
-                "shipped_at": None,
-                "delivered_at": None,
-                "completed_at": None,
-            }
-        )
-    amounts = _amounts(
-        sum((part["goods_amount"] for part in parts), money.ZERO),
-        sum((part["freight_amount"] for part in parts), money.ZERO),
-    )
-    if amounts["total_amount"] >= money.LIMIT:  # more than any balance can hold
-        raise wallet.insufficient_balance(partner_id=partner_id, amount=amounts["total_amount"])
-    order = {
-        **amounts,
-        "order_no": order_no,
-        "partner_id": partner_id,
-        "merchant_order_no": request.merchant_order_no,
-        "fingerprint": request.fingerprint(),
-        "status": OrderStatus.PENDING_PAYMENT.value,
-        "version": 1,
-        "remark": request.remark,
-        "purchase_order_no": request.purchase_order_no,
-        "metadata": dict(request.metadata),
-        "consignee_name": request.consignee.name,
-        "consignee_phone": request.consignee.phone,
-        "consignee_region_id": request.consignee.region,
-        "consignee_region_name": context["path_name"],
-        "consignee_address": request.consignee.address,
-        "expires_at": context["expires_at"],
-        "created_at": now,
-        "updated_at": now,
-        "paid_at": None,
-        "cancelled_at": None,
-        "closed_at": None,
-        "close_reason": "",
-        "actor": context["code"],
-    }
-    return _Plan(
-        order, parts, lines, stock_ids, quantities, order_document(order, parts, lines, ())
-    )
-
-
-def _line_row(facts: LineFacts, quantity: int, suborder_no: str, line_no: int) -> dict[str, Any]:
-    return {
-        "suborder": suborder_no,
-        "line_no": line_no,
-        "origin_line_no": None,
-        "sku_id": facts.sku_id,
-        "sku": facts.code,
-        "name": facts.name,
-        "quantity": quantity,
-        "shipped_quantity": 0,
-        "refunded_quantity": 0,
-        "purchase_price": facts.purchase_price,
-        "market_price": facts.market_price,
-        "sale_price": facts.sale_price,
-        "tax_rate": str(facts.tax_rate),
-        "weight_grams": facts.weight_grams,
-        "amount": facts.purchase_price * quantity,
-        "refunded_amount": money.ZERO,
-    }
-
-
-def _amounts(goods: Decimal, freight: Decimal) -> dict[str, Decimal]:
-    return {
-        "goods_amount": goods,
-        "freight_amount": freight,
-        "total_amount": goods + freight,
-        "refunded_amount": money.ZERO,
-    }

@@ -35,8 +35,9 @@ from openplatform.core.scopes import Scope
 from openplatform.messaging.models import Outbox
 from openplatform.regions.models import Region
 from orders.models import FreightTemplate
+from orders.requests import Consignee, OrderRequest, RequestedItem
 from orders.services.confirmation import confirm_order
-from orders.services.placement import Consignee, OrderRequest, RequestedItem, place_order
+from orders.services.placement import place_order
 from tests.bench.load import http_request
 
 FUNCTIONS = Path(__file__).with_name("functions.sql")

@@ -17,6 +17,7 @@ from catalog.models import Stock, StockMovement
 from catalog.services import stock as stock_steps
 from openplatform.messaging.models import Message
 from openplatform.messaging.services.sequencing import sequence_outbox
+from orders.checks import check_request
 from orders.models import Order
 from orders.services import placement
 from orders.services.cancellation import expire_order
@@ -285,7 +286,7 @@ def test_number_taken_by_another_order_while_planning_again_is_a_conflict(
     world, merchant = race_shop
     world.make_sku("A", north=1, south=1)
     world.make_sku("B", north=1)
-    check = placement._check
+    check = check_request
     surprises = [
         lambda: Stock.objects.filter(warehouse=world.north, sku__code="A").update(on_hand=0),
         lambda: merchant.api.post("/orders", order_body(items=[("B", 1)])),
@@ -297,7 +298,7 @@ def test_number_taken_by_another_order_while_planning_again_is_a_conflict(
             surprise = surprises.pop(0)
             at_once([surprise])
 
-    monkeypatch.setattr(placement, "_check", check_then_wait)
+    monkeypatch.setattr(placement, "check_request", check_then_wait)
     [response] = at_once([lambda: merchant.api.post("/orders", order_body())], threads=1)
 
     assert (response.status_code, response.json()["code"]) == (409, "merchant_order_no_conflict")

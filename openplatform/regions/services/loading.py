@@ -130,6 +130,7 @@ def write_rows(rows: Sequence[RegionRow]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(WRITE_ROWS, columns)
         cursor.execute(RETIRE_REST, [codes])
+        cursor.execute("ANALYZE regions_region")  # the planner must not take it for empty
 
 
 def name_successors(successors: Mapping[str, str]) -> None:
