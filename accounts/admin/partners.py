@@ -1,36 +1,38 @@
-"""Partners, keys and money in the back office. Money moves through services only."""
+"""Partners and their keys in the back office."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, F, Model, QuerySet, Sum
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     RangeDateFilter,
 )
 
+from accounts.admin.shown import (
+    KEY_COLOURS,
+    KEY_STATES,
+    PARTNER_FILTER,
+    STATUS_COLOURS,
+    money_of,
+    page_of,
+)
 from accounts.forms import ApiKeyForm, PartnerForm, TopUpForm
 from accounts.models import (
     ApiKey,
-    CreditLimitChange,
     HoldEntry,
     LedgerEntry,
     Partner,
-    TopUp,
-    Wallet,
 )
 from accounts.services.keys import create_key, revoke_key
 from accounts.services.partners import register_partner
@@ -41,29 +43,6 @@ from openplatform.core.admin.form_pages import Values, answer_form_page
 from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline
 from openplatform.core.errors import type_of_text
 from openplatform.core.scopes import Scope
-
-PARTNER_FILTER = ("partner", AutocompleteSelectFilter)
-STATUS_COLOURS = {"active": "success", "suspended": "danger"}
-KEY_COLOURS = {"valid": "success", "expired": "warning", "revoked": "danger"}
-KEY_STATES = {"valid": _("Valid"), "expired": _("Expired"), "revoked": _("Revoked")}
-LEDGER_COLOURS = {
-    "top_up": "success",
-    "order_payment": "info",
-    "refund": "success",
-    "adjustment": "warning",
-    "withdrawal": "warning",
-}
-HOLD_COLOURS = {"held": "warning", "released": "success", "paid": "info"}
-
-
-def _money(amount: Decimal) -> SafeString:
-    colour = "text-red-600 dark:text-red-500" if amount < 0 else ""
-    return format_html('<span class="whitespace-nowrap {}">{}</span>', colour, f"{amount:,.2f}")
-
-
-def _page_of(obj: Model) -> str:
-    meta = obj._meta
-    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=(obj.pk,))
 
 
 class ApiKeyInline(ReadOnlyInline):
@@ -153,7 +132,7 @@ class PartnerAdmin(ModelAdmin):
             partner = register_partner(**values, actor=request.user.get_username(), now=clock.now())
             self.log_addition(request, partner, [{"added": {}}])
             self.message_user(request, _("The partner was added"))
-            return HttpResponseRedirect(_page_of(partner))
+            return HttpResponseRedirect(page_of(partner))
 
         return answer_form_page(
             self,
@@ -196,7 +175,7 @@ class PartnerAdmin(ModelAdmin):
             title=_("Top up"),
             submit=_("Book the top-up"),
             call=call,
-            back_to=_page_of(partner),
+            back_to=page_of(partner),
             subject=partner,
         )
 
@@ -225,22 +204,22 @@ class PartnerAdmin(ModelAdmin):
     @display(description=_("balance"), ordering="wallet__balance")
     def balance(self, partner: Partner) -> SafeString:
         """Money in the wallet."""
-        return _money(partner.wallet.balance)
+        return money_of(partner.wallet.balance)
 
     @display(description=_("held amount"))
     def held(self, partner: Partner) -> SafeString:
         """Set aside for orders that are not paid yet."""
-        return _money(partner.wallet.held_amount)
+        return money_of(partner.wallet.held_amount)
 
     @display(description=_("credit limit"))
     def credit_limit(self, partner: Partner) -> SafeString:
         """How far the balance may go below zero."""
-        return _money(partner.wallet.credit_limit)
+        return money_of(partner.wallet.credit_limit)
 
     @display(description=_("alert threshold"))
     def alert_threshold(self, partner: Partner) -> SafeString:
         """Below this, the balance counts as low."""
-        return _money(partner.wallet.alert_threshold)
+        return money_of(partner.wallet.alert_threshold)
 
     @display(
         description=_("available"),
@@ -256,7 +235,7 @@ class PartnerAdmin(ModelAdmin):
     @display(description=_("available"))
     def can_spend(self, partner: Partner) -> SafeString:
         """What new orders may cost, without the badge."""
-        return _money(partner.wallet.available_amount)
+        return money_of(partner.wallet.available_amount)
 
     @display(description=_("orders"), ordering="orders_placed")
     def order_count(self, partner: Partner) -> int:
@@ -353,7 +332,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             title=_("Revoke the key"),
             submit=_("Revoke for good"),
             call=call,
-            back_to=_page_of(key),
+            back_to=page_of(key),
             subject=key,
             intro=_(
                 "Every request with this key is refused within a second. This cannot be undone."
@@ -388,120 +367,8 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                 "title": _("The new API key"),
                 "key": key,
                 "text": text,
-                "back_to": _page_of(key.partner),
+                "back_to": page_of(key.partner),
             },
         )
         add_never_cache_headers(response)
         return response
-
-
-@admin.register(Wallet)
-class WalletAdmin(ReadOnlyAdmin):
-    """Wallets, with the sums over those listed."""
-
-    list_display = (
-        "partner", "balance", "held_amount", "credit_limit", "available", "alert_threshold",
-        "last_entry_at",
-    )  # fmt: skip
-    list_filter = (PARTNER_FILTER,)
-    list_select_related = ("partner",)
-    search_fields = ("partner__code", "partner__name")
-    ordering = ("partner__code",)
-    readonly_fields = ("available",)
-    fields = (
-        "partner", ("balance", "held_amount"), ("credit_limit", "available"), "alert_threshold",
-        ("last_entry_no", "last_entry_at"), "last_hold_no",
-    )  # fmt: skip
-    list_before_template = "backoffice/totals.html"
-    totals = {
-        _("balance"): Sum("balance"),
-        _("held amount"): Sum("held_amount"),
-        _("credit limit"): Sum("credit_limit"),
-        _("available"): Sum(F("balance") + F("credit_limit") - F("held_amount")),
-    }
-
-    @display(description=_("available"))
-    def available(self, wallet: Wallet) -> SafeString:
-        """What new orders may cost."""
-        return _money(wallet.available_amount)
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
-    """The ledger."""
-
-    list_display = (
-        "entry_no", "partner", "kind_badge", "signed_amount", "balance_after", "document_no",
-        "note", "created_at",
-    )  # fmt: skip
-    list_filter = (
-        PARTNER_FILTER, ("kind", ChoicesDropdownFilter), ("created_at", RangeDateFilter),
-    )  # fmt: skip
-    list_select_related = ("partner",)
-    search_fields = ("document_no", "order_no", "partner__code")
-    search_help_text = _("Number of a document or order, or code of a partner")
-    ordering = ("-id",)
-    list_before_template = "backoffice/totals.html"
-    totals = {_("Sum of the amounts"): Sum("amount")}
-
-    @display(description=_("kind"), ordering="kind", label=LEDGER_COLOURS)
-    def kind_badge(self, entry: LedgerEntry) -> tuple[str, str]:
-        """A badge."""
-        return entry.kind, entry.get_kind_display()
-
-    @display(description=_("amount"), ordering="amount")
-    def signed_amount(self, entry: LedgerEntry) -> SafeString:
-        """Red when money went out."""
-        return _money(entry.amount)
-
-
-@admin.register(HoldEntry)
-class HoldEntryAdmin(ReadOnlyAdmin):
-    """What was set aside, released and paid."""
-
-    list_display = (
-        "hold_no", "partner", "kind_badge", "signed_amount", "held_after", "order_no", "created_at",
-    )  # fmt: skip
-    list_filter = (
-        PARTNER_FILTER, ("kind", ChoicesDropdownFilter), ("created_at", RangeDateFilter),
-    )  # fmt: skip
-    list_select_related = ("partner",)
-    search_fields = ("order_no", "partner__code")
-    search_help_text = _("Order number or code of a partner")
-    ordering = ("-id",)
-    list_before_template = "backoffice/totals.html"
-    totals = {_("Sum of the amounts"): Sum("amount")}
-
-    @display(description=_("kind"), ordering="kind", label=HOLD_COLOURS)
-    def kind_badge(self, entry: HoldEntry) -> tuple[str, str]:
-        """A badge."""
-        return entry.kind, entry.get_kind_display()
-
-    @display(description=_("amount"), ordering="amount")
-    def signed_amount(self, entry: HoldEntry) -> SafeString:
-        """Red when a hold ended."""
-        return _money(entry.amount)
-
-
-@admin.register(CreditLimitChange)
-class CreditLimitChangeAdmin(ReadOnlyAdmin):
-    """The history of credit lines."""
-
-    list_display = ("partner", "limit_before", "limit_after", "reason", "actor", "created_at")
-    list_filter = (PARTNER_FILTER, ("created_at", RangeDateFilter))
-    list_select_related = ("partner",)
-    search_fields = ("partner__code", "partner__name", "reason")
-    ordering = ("-id",)
-
-
-@admin.register(TopUp)
-class TopUpAdmin(ReadOnlyAdmin):
-    """Money that came in."""
-
-    list_display = ("top_up_no", "partner", "amount", "reference", "note", "actor", "created_at")
-    list_filter = (PARTNER_FILTER, ("created_at", RangeDateFilter))
-    list_select_related = ("partner",)
-    search_fields = ("top_up_no", "reference", "partner__code", "partner__name")
-    search_help_text = _("Number, reference or partner")
-    list_before_template = "backoffice/totals.html"
-    totals = {_("Sum of the amounts"): Sum("amount")}
