@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -78,7 +79,7 @@ class Context:
         self.report.unchanged += unchanged
 
 
-class Importer:
+class Importer(ABC):
     """Takes the rows of one file. Subclasses check and write; the framework decides the rest.
 
     The whole run is one transaction, which is rolled back when there is any fault, and for a dry
@@ -89,11 +90,11 @@ class Importer:
     def __init__(self, context: Context) -> None:
         self.context = context
 
+    @abstractmethod
     def take(self, rows: Sequence[Row]) -> None:
         """The next rows, at most a thousand, none with a fault in a cell."""
-        raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - not every importer has to wait
         """All rows have come: write what had to wait for them, publish."""
 
     def refuse(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
@@ -25,6 +25,7 @@ from openplatform.idempotency.api.headers import (
     answer_response,
     read_replay_key,
 )
+from openplatform.idempotency.services.replay import Answer, ReplayKey
 from orders.api.filters import OrderFilter
 from orders.api.serializers import (
     CarriersSerializer,
@@ -175,6 +176,31 @@ class GetOrderView(PartnerAPIView):
         )
 
 
+class _Action(Protocol):
+    def __call__(
+        self,
+        *,
+        partner_id: int,
+        order_no: str,
+        actor: str,
+        now: datetime,
+        replay: ReplayKey | None,
+    ) -> Answer: ...
+
+
+def _act(service: _Action, request: Request, order_no: str) -> Response:
+    """An action on an order: no body, an Idempotency-Key if the caller likes."""
+    read_body(EMPTY, request.data)
+    answer = service(
+        partner_id=caller_of(request).partner_id,
+        order_no=order_no,
+        actor=actor_of(request),
+        now=clock.now(),
+        replay=read_replay_key(request, {}),
+    )
+    return answer_response(answer)
+
+
 class ConfirmOrderView(PartnerAPIView):
     """Payment."""
 
@@ -184,15 +210,7 @@ class ConfirmOrderView(PartnerAPIView):
     @extend_schema(parameters=[IDEMPOTENCY_KEY], request=None, responses=OrderSerializer)
     def post(self, request: Request, order_no: str) -> Response:
         """Turn the hold into a payment and deduct the locked stock, once."""
-        read_body(EMPTY, request.data)
-        answer = confirm_order(
-            partner_id=caller_of(request).partner_id,
-            order_no=order_no,
-            actor=actor_of(request),
-            now=clock.now(),
-            replay=read_replay_key(request, {}),
-        )
-        return answer_response(answer)
+        return _act(confirm_order, request, order_no)
 
 
 class CancelOrderView(PartnerAPIView):
@@ -204,15 +222,7 @@ class CancelOrderView(PartnerAPIView):
     @extend_schema(parameters=[IDEMPOTENCY_KEY], request=None, responses=OrderSerializer)
     def post(self, request: Request, order_no: str) -> Response:
         """Free stock and hold."""
-        read_body(EMPTY, request.data)
-        answer = cancel_order(
-            partner_id=caller_of(request).partner_id,
-            order_no=order_no,
-            actor=actor_of(request),
-            now=clock.now(),
-            replay=read_replay_key(request, {}),
-        )
-        return answer_response(answer)
+        return _act(cancel_order, request, order_no)
 
 
 class ListShipmentsView(PartnerAPIView):
