@@ -28,7 +28,7 @@ class DomainError(Exception):
     code: ClassVar[str]
     status: ClassVar[int]
     title: ClassVar[type_of_text]
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None  # seconds; of the code, or of one fault
 
     def __init__(
         self, detail: type_of_text | None = None, *, pointer: str = "", **facts: Any
@@ -155,6 +155,12 @@ class NotAcceptable(DomainError):
     title = _("The answer cannot be given in an accepted media type")
 
 
+class LinkExpired(DomainError):
+    code = "link_expired"
+    status = 410
+    title = _("This link is no longer valid")
+
+
 class BodyTooLarge(DomainError):
     code = "body_too_large"
     status = 413
@@ -164,7 +170,7 @@ class BodyTooLarge(DomainError):
 class MediaTypeUnsupported(DomainError):
     code = "media_type_unsupported"
     status = 415
-    title = _("The body must be UTF-8 JSON without content encoding")
+    title = _("This media type, charset or content encoding is not read here")
 
 
 # 409
@@ -220,6 +226,18 @@ class FileInvalid(DomainError):
     code = "file_invalid"
     status = 422
     title = _("The file cannot be read as it should")
+
+
+class ImageInvalid(DomainError):
+    code = "image_invalid"
+    status = 422
+    title = _("The file is not a picture that can be taken")
+
+
+class ImageTooLarge(DomainError):
+    code = "image_too_large"
+    status = 422
+    title = _("The picture has too many pixels or frames")
 
 
 class IdempotencyKeyReused(DomainError):

@@ -1,7 +1,7 @@
-"""Django's middleware for pages (admin, docs), kept off the API path.
+"""Django's middleware for pages (admin, docs), kept off the paths of the API and of files.
 
-A partner's request needs no session, CSRF token, flash message or static file; each of these
-costs time on the hottest path and could only answer in HTML.
+A partner's request and a signed link need no session, CSRF token, flash message or static file;
+each of these costs time on the hottest path and could only answer in HTML.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ from django.middleware import clickjacking, common, csrf, locale
 from whitenoise import middleware as whitenoise
 
 API_PREFIX = "/api/"
+FILES_PREFIX = "/files/"
 
 
 def is_api_path(path: str) -> bool:
-    """Whether a path promises problem+json instead of pages."""
-    return path.startswith(API_PREFIX) or path == API_PREFIX.rstrip("/")
+    """Whether a path promises problem+json instead of pages: the API, and links to files."""
+    return path.startswith((API_PREFIX, FILES_PREFIX)) or path == API_PREFIX.rstrip("/")
+
+
+def mask_link(path: str) -> str:
+    """A path as it may be logged: the token of a link to a file opens the file."""
+    return f"{FILES_PREFIX}***" if path.startswith(FILES_PREFIX) else path
 
 
 class _PagesOnly:

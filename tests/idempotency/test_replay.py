@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 from django.db import transaction
 
-from openplatform.core import clock
+from openplatform.core import clock, pruning
 from openplatform.core.errors import (
     IdempotencyKeyReused,
     NotFound,
@@ -17,7 +17,6 @@ from openplatform.core.errors import (
 from openplatform.core.locking import NotInTransaction, transactional
 from openplatform.core.statements import send
 from openplatform.idempotency.models import IdempotentRequest
-from openplatform.idempotency.services import replay
 from openplatform.idempotency.services.replay import (
     Answer,
     ReplayKey,
@@ -236,7 +235,7 @@ def test_answers_are_forgotten_when_they_are_older_than_thirty_days(merchant: Me
 def test_all_that_is_old_is_forgotten_when_it_takes_several_batches(
     merchant: Merchant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "BATCH", 2)
+    monkeypatch.setattr(pruning, "BATCH", 2)
     for number in range(5):
         Shop().serve(replay_key(merchant, key=f"old-{number}"))
     IdempotentRequest.objects.update(created_at=clock.now() - timedelta(days=31))

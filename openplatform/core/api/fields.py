@@ -9,22 +9,26 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import empty
 
-from openplatform.core import errors
+from openplatform.core import clock, errors
 from openplatform.core.api.parsers import escape_pointer
 from openplatform.core.errors import DomainError, refuse_if
+from openplatform.core.uploads.files import ReceivedFile
 
 MAX_QUANTITY = 1_000_000
 # Bounds of one refusal: the faults of a full order come back at once, junk is not sent back whole.
 MAX_UNKNOWN = 20  # unknown fields named in an object
 MAX_FAULTS = 5_000
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 PRICE = re.compile(r"(0|[1-9][0-9]{0,9})\.[0-9]{2}", re.ASCII)
 # Controls, formatting (zero-width) characters, surrogates, unassigned.
 HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn"})
@@ -105,6 +109,19 @@ class MoneyField(serializers.Field[Decimal, Any, str, Any]):
         return f"{value:.2f}"
 
 
+@extend_schema_field({"type": "string", "format": "date-time"})
+class MomentField(serializers.Field[datetime, Any, str, Any]):
+    """An RFC 3339 time with offset, from the year 2000 on."""
+
+    default_error_messages = {"invalid": errors.FieldInvalid.title}
+
+    def to_internal_value(self, data: Any) -> datetime:
+        moment = clock.from_text(data) if isinstance(data, str) else None
+        if moment is None or moment < EARLIEST:
+            self.fail("invalid")
+        return moment
+
+
 class MetadataField(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
     """The caller's own notes: up to 50 keys of 40 characters, values up to 500."""
 
@@ -128,6 +145,18 @@ class MetadataField(serializers.Field[dict[str, str], Any, dict[str, str], Any])
 
     def to_representation(self, value: dict[str, str]) -> dict[str, str]:
         return value
+
+
+@extend_schema_field({"type": "string", "format": "binary"})
+class UploadField(serializers.Field[ReceivedFile, Any, str, Any]):
+    """A file of a form; see :class:`openplatform.core.api.parsers.UploadParser`."""
+
+    default_error_messages = {"file_invalid": errors.FileInvalid.title}
+
+    def to_internal_value(self, data: Any) -> ReceivedFile:
+        if not isinstance(data, ReceivedFile):
+            self.fail("file_invalid")
+        return data
 
 
 class RequestSerializer(serializers.Serializer[Any]):

@@ -1,24 +1,38 @@
-"""Strict JSON in: UTF-8 only, no duplicate keys, no NaN, not nested deep, no unprintable text."""
+"""Strict JSON in: UTF-8 only, no duplicate keys, no NaN, not nested deep, no unprintable text.
+
+And forms with a file in, as strict.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, ClassVar, NoReturn
 
+from django.conf import settings
+from django.http import UnreadablePostError
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
+from openplatform.core.api.body_limits import MULTIPART, UPLOAD_OVERHEAD
 from openplatform.core.errors import (
+    BodyTooLarge,
     DomainError,
+    FieldInvalid,
+    FileInvalid,
     JsonDuplicateKey,
     JsonInvalid,
     JsonTooDeep,
     MediaTypeUnsupported,
     StringInvalid,
+    TooManyItems,
     refuse_if,
 )
+from openplatform.core.uploads.files import ReceivedFile, safe_filename
 
 MAX_DEPTH = 32
 MAX_UNPRINTABLE = 100  # texts named in one refusal
@@ -27,6 +41,10 @@ MAX_UNPRINTABLE = 100  # texts named in one refusal
 BRACKETS_OUTSIDE_STRINGS = re.compile(
     rb'"(?:[^"\\]++|\\.)*+"?|(?P<opens>[\[{])|(?P<closes>[\]}])', re.DOTALL
 )
+PIECE = 64 * 1024  # bytes read of a form at a time, and kept in memory while they come
+MAX_PARTS = 20
+MAX_TEXT = 8 * 1024  # bytes of a text field
+BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]", re.ASCII)
 UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -114,6 +132,101 @@ def _collect_unprintable(value: Any, pointer: str, faults: list[DomainError]) ->
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             _collect_unprintable(inner, f"{pointer}/{index}", faults)
+
+
+class UploadParser(BaseParser):
+    """Parses ``multipart/form-data``: a file, and text fields beside it.
+
+    Gives a dictionary of :class:`ReceivedFile` and ``str`` for :func:`read_body`, whose serializer
+    names the fields (``file = UploadField()``). A view takes uploads by
+    ``parser_classes = [UploadParser]``; for a lower limit, a subclass.
+    """
+
+    media_type = MULTIPART
+    upload_limit: ClassVar[int | None] = None  # bytes of a file; settings.UPLOAD_LIMIT when None
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> dict[str, ReceivedFile | str]:
+        """
+        :raises MediaTypeUnsupported: for another charset or a content encoding.
+        :raises BodyTooLarge: past the limit of the file or of the whole.
+        :raises TooManyItems: over 20 parts.
+        :raises FileInvalid: when the form is broken or a file is empty.
+        :raises FieldInvalid: for a field sent twice or a text of more than 8 KB.
+        :raises StringInvalid: for text that is not UTF-8 or has a NUL.
+        """
+        request = (parser_context or {})["request"]
+        _require_plain_utf8(request)
+        boundary = request._request.content_params.get("boundary", "")
+        if not BOUNDARY.fullmatch(boundary):
+            raise FileInvalid
+        limit = self.upload_limit or settings.UPLOAD_LIMIT
+        fields: dict[str, ReceivedFile | str] = {}
+        with closing(_read_parts(stream, boundary, limit)) as parts:
+            for number, (part, content) in enumerate(parts, start=1):
+                if number > MAX_PARTS:
+                    raise TooManyItems(maximum=MAX_PARTS)
+                _add_field(fields, part, content)
+        return fields
+
+
+def _read_parts(
+    stream: IO[Any], boundary: str, limit: int
+) -> Generator[tuple[MultipartSegment, bytes], None, None]:
+    """Each part with its content, which waits in a temporary file while its sender is slow."""
+    missing = limit + UPLOAD_OVERHEAD
+    parser = PushMultipartParser(boundary, max_segment_size=limit, strict=True)
+    try:
+        with parser, SpooledTemporaryFile(max_size=PIECE) as spool:
+            part = None
+            while not parser.closed and (piece := stream.read(PIECE)):
+                missing -= len(piece)
+                if missing < 0:
+                    raise BodyTooLarge(limit_bytes=limit + UPLOAD_OVERHEAD)
+                for event in parser.parse(piece):
+                    if isinstance(event, MultipartSegment):
+                        part = event
+                    elif event is not None:
+                        spool.write(event)
+                    elif part is not None:
+                        spool.seek(0)
+                        yield part, spool.read()
+                        spool.seek(0)
+                        spool.truncate()
+    except ParserLimitReached as error:
+        raise BodyTooLarge(limit_bytes=limit) from error
+    except (MultipartError, UnreadablePostError) as error:
+        raise FileInvalid from error
+
+
+def _add_field(
+    fields: dict[str, ReceivedFile | str], part: MultipartSegment, content: bytes
+) -> None:
+    name = part.name or ""
+    if UNPRINTABLE.search(name):
+        raise StringInvalid
+    pointer = f"/{escape_pointer(name)}"
+    if name in fields:
+        raise FieldInvalid(pointer=pointer)
+    if part.filename is not None:
+        if content:
+            fields[name] = ReceivedFile(content, safe_filename(part.filename))
+        elif part.filename:  # without a name it is what browsers send for no file chosen
+            raise FileInvalid(pointer=pointer)
+        return
+    if len(content) > MAX_TEXT:
+        raise FieldInvalid(pointer=pointer)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise StringInvalid(pointer=pointer) from error
+    if UNPRINTABLE.search(text):
+        raise StringInvalid(pointer=pointer)
+    fields[name] = text
 
 
 def escape_pointer(key: str) -> str:

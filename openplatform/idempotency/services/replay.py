@@ -11,7 +11,10 @@ from django.db import OperationalError
 
 from openplatform.core.errors import IdempotencyKeyReused, RequestInProgress
 from openplatform.core.locking import LOCK_TIMEOUT, require_transaction, sqlstate_of
+from openplatform.core.pruning import prune
 from openplatform.core.statements import send
+from openplatform.core.uploads.files import ReceivedFile
+from openplatform.idempotency.models import IdempotentRequest
 
 KEPT_DAYS = 30
 
@@ -30,15 +33,6 @@ RECORD = """
     UPDATE idempotency_idempotentrequest SET status = %(status)s, answer = %(answer)s
     WHERE partner_id = %(partner_id)s AND method = %(method)s AND path = %(path)s
         AND key = %(key)s
-"""
-BATCH = 5000
-PRUNE = """
-    WITH old AS (
-        SELECT id FROM idempotency_idempotentrequest
-        WHERE created_at < clock_timestamp() - make_interval(days => %s)
-        ORDER BY created_at LIMIT %s
-    )
-    DELETE FROM idempotency_idempotentrequest WHERE id IN (SELECT id FROM old) RETURNING id
 """
 
 
@@ -73,8 +67,15 @@ class Answer:
 
 
 def fingerprint_of(body: Any) -> bytes:
-    """SHA-256 of a parsed body, whatever the order of its keys."""
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+    """SHA-256 of a parsed body, whatever the order of its keys; a file counts by its content."""
+    option = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+    return hashlib.sha256(orjson.dumps(body, default=_digest_of, option=option)).digest()
+
+
+def _digest_of(value: Any) -> str:
+    if isinstance(value, ReceivedFile):
+        return f"sha256:{value.sha256}"
+    raise TypeError(f"{type(value).__name__} has no place in a body")
 
 
 def claim(replay: ReplayKey | None) -> Answer | None:
@@ -115,8 +116,5 @@ def record(replay: ReplayKey | None, answer: Answer) -> None:
 
 
 def prune_idempotent_requests() -> int:
-    """Forget what is older than 30 days, a batch at a time; how many went."""
-    pruned = 0
-    while gone := len(send(PRUNE, [KEPT_DAYS, BATCH]).rows()):
-        pruned += gone
-    return pruned
+    """Forget what is older than 30 days; how many went."""
+    return prune(IdempotentRequest.objects.all(), kept_days=KEPT_DAYS)

@@ -1,0 +1,118 @@
+"""Where files are kept: Django's default storage, under names that nobody can guess.
+
+A file is stored before the row that names it commits, so a crash in between leaves a file without a
+row. Apps register their folders; what no row names a day later is deleted by :func:`sweep_files`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import islice
+
+import structlog
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from openplatform.core import clock
+from openplatform.core.clock import PLATFORM_ZONE
+from openplatform.core.identifiers import random_text
+from openplatform.core.uploads.files import MEDIA_TYPES, CleanFile
+
+log = structlog.get_logger(__name__)
+
+NAME_LENGTH = 26  # random characters of a name: 130 bits
+MAX_NAME = 100  # for the columns that hold names
+NAME = re.compile(
+    rf"[a-z][a-z0-9-]{{0,39}}/[0-9]{{4}}/[0-9]{{2}}/[0-9A-Z]{{{NAME_LENGTH}}}"
+    rf"\.({'|'.join(MEDIA_TYPES)})",
+    re.ASCII,
+)
+KEPT_WITHOUT_ROW = timedelta(days=1)
+BATCH = 500
+
+NamesInUse = Callable[[Collection[str]], Collection[str]]
+
+FOLDERS: dict[str, NamesInUse] = {}
+
+
+def register_folder(folder: str, names_in_use: NamesInUse) -> None:
+    """Make a folder known, and have it swept.
+
+    :param names_in_use: which of these names (at most 500) some row holds.
+    """
+    FOLDERS[folder] = names_in_use
+
+
+def store_file(file: CleanFile, *, folder: str, now: datetime) -> str:
+    """The name under which the file is kept from here on: ``<folder>/<yyyy>/<mm>/<random>.<ext>``.
+
+    Prefer :func:`storing`, which takes the file away again when the row is refused.
+
+    :raises KeyError: for a folder that nobody registered.
+    """
+    if folder not in FOLDERS:  # nothing would ever sweep it
+        raise KeyError(folder)
+    month = now.astimezone(PLATFORM_ZONE).strftime("%Y/%m")
+    name = f"{folder}/{month}/{random_text(NAME_LENGTH)}.{file.extension}"
+    return default_storage.save(name, ContentFile(file.content))
+
+
+@contextmanager
+def storing(file: CleanFile, *, folder: str, now: datetime) -> Iterator[str]:
+    """Stores the file for a block that writes its row; deletes it when the block raises."""
+    name = store_file(file, folder=folder, now=now)
+    try:
+        yield name
+    except BaseException:
+        delete_quietly(name)
+        raise
+
+
+def read_file(name: str) -> bytes:
+    """The content of a stored file.
+
+    :raises FileNotFoundError: when it is gone.
+    """
+    with default_storage.open(name) as file:
+        return bytes(file.read())
+
+
+def delete_quietly(name: str) -> None:
+    """Delete a stored file; what cannot be deleted now is left to the sweeper."""
+    try:
+        default_storage.delete(name)
+    except OSError as error:
+        log.warning("file_not_deleted", name=name, error=str(error))
+
+
+def sweep_files() -> int:
+    """Delete files older than a day that no row names, folder by folder; how many went."""
+    before = clock.now() - KEPT_WITHOUT_ROW
+    swept = 0
+    for folder, names_in_use in FOLDERS.items():
+        names = _list_older(folder, before)
+        while batch := list(islice(names, BATCH)):
+            in_use = set(names_in_use(batch))
+            for name in batch:
+                if name not in in_use:
+                    delete_quietly(name)
+                    swept += 1
+    if swept:
+        log.info("files_swept", count=swept)
+    return swept
+
+
+def _list_older(folder: str, before: datetime) -> Iterator[str]:
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:  # nothing was ever stored there
+        return
+    for name in files:
+        path = f"{folder}/{name}"
+        if default_storage.get_modified_time(path) < before:
+            yield path
+    for inner in folders:
+        yield from _list_older(f"{folder}/{inner}", before)
