@@ -14,7 +14,8 @@ from openplatform.core.errors import DomainError
 from openplatform.core.statements import Sent, send
 
 # 1. Which warehouses serve the region: those that serve all of it, through itself or a place above
-#    it, or a part of it, through a place below. Without a region, all of them.
+#    it, or a part of it, through a place below. Without a region, all of them. A retired code,
+#    asked for or served, stands for its successor; only a retired code has one.
 # 2. Each SKU asked for that the partner sees, with its own price.
 # 3. What each warehouse could still promise of it; `is_known` is false for a SKU that no warehouse
 #    ever held, which has no stock rather than no delivery to the region.
@@ -23,14 +24,19 @@ LINE_FACTS = f"""
     WITH serving AS MATERIALIZED (
         SELECT warehouse.id, warehouse.priority
         FROM catalog_warehouse warehouse
-        LEFT JOIN regions_region wanted ON wanted.code = %(region)s
+        LEFT JOIN regions_region given ON given.code = %(region)s
+        LEFT JOIN regions_region wanted
+            ON wanted.code = coalesce(given.successor_id, given.code)
         WHERE %(region)s::text IS NULL
             OR NOT EXISTS (
                 SELECT FROM catalog_warehouse_serves serves WHERE serves.warehouse_id = warehouse.id
             )
             OR EXISTS (
                 SELECT FROM catalog_warehouse_serves serves
-                JOIN regions_region served ON served.code = serves.region_id
+                JOIN regions_region named ON named.code = serves.region_id
+                JOIN regions_region served
+                    ON served.code = coalesce(named.successor_id, named.code)
+                    AND NOT served.is_retired
                 WHERE serves.warehouse_id = warehouse.id
                     AND (served.code = ANY(wanted.path) OR wanted.code = ANY(served.path))
             )

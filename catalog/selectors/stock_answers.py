@@ -17,7 +17,12 @@ from openplatform.core.errors import NotFound
 from openplatform.core.statements import send, together
 from openplatform.regions.errors import RegionUnknown
 
-REGION = "SELECT code FROM regions_region WHERE code = %s AND NOT is_retired"
+# The place itself or, for a retired code, its successor.
+REGION = """
+    SELECT region.code FROM regions_region given
+    JOIN regions_region region ON region.code = coalesce(given.successor_id, given.code)
+    WHERE given.code = %s AND NOT region.is_retired
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,12 @@ def get_stock_answers(
 ) -> list[dict[str, Any]]:
     """``POST /catalog/stock-checks``: an entry a question, each answered for itself.
 
-    :param region: of any level; served in part is served. None asks about anywhere.
+    :param region: of any level; served in part is served. None asks about anywhere. A retired
+        code is answered with its successor.
     :raises RegionUnknown: with ``region_pointer``.
     """
-    facts = _get_facts(partner_id, [question.sku for question in questions], region, region_pointer)
+    codes = [question.sku for question in questions]
+    facts, region = _get_facts(partner_id, codes, region, region_pointer)
     return [
         _answer(facts[question.sku], question.quantity, region)
         if question.sku in facts
@@ -57,7 +64,7 @@ def get_stock_answer(
     :raises RegionUnknown: with ``region_pointer``.
     :raises NotFound: when the partner does not see the SKU.
     """
-    facts = _get_facts(partner_id, [question.sku], region, region_pointer)
+    facts, region = _get_facts(partner_id, [question.sku], region, region_pointer)
     if question.sku not in facts:
         raise NotFound
     return _answer(facts[question.sku], question.quantity, region)
@@ -65,15 +72,17 @@ def get_stock_answer(
 
 def _get_facts(
     partner_id: int, codes: Sequence[str], region: str | None, region_pointer: str
-) -> Mapping[str, LineFacts]:
+) -> tuple[Mapping[str, LineFacts], str | None]:
     if region is None:
-        return read_line_facts(send_line_facts(partner_id=partner_id, codes=codes, region=None))
+        anywhere = send_line_facts(partner_id=partner_id, codes=codes, region=None)
+        return read_line_facts(anywhere), None
     with together():
         facts_sent = send_line_facts(partner_id=partner_id, codes=codes, region=region)
         region_sent = send(REGION, [region])
-    if region_sent.row() is None:
+    found = region_sent.row()
+    if found is None:
         raise RegionUnknown(pointer=region_pointer)
-    return read_line_facts(facts_sent)
+    return read_line_facts(facts_sent), found[0]
 
 
 def _answer(facts: LineFacts, quantity: int, region: str | None) -> dict[str, Any]:

@@ -54,6 +54,11 @@ class Region(models.Model):
     def __str__(self) -> str:
         return self.path_name
 
+    @property
+    def successor_in_use(self) -> str | None:
+        """The code that a retired one's place has now; None where nothing is known of it."""
+        return self.successor.code if self.successor and not self.successor.is_retired else None
+
 
 class RegionLibrary(models.Model):
     """The release that is loaded, with the whole library as one file for download. One row."""

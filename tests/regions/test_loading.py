@@ -10,11 +10,22 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Partner
 from openplatform.core.errors import DomainError, FileInvalid, NotFound, Refusal
+from openplatform.messaging.models import Message, Outbox
+from openplatform.messaging.services.sequencing import sequence_outbox
 from openplatform.regions.models import Region, RegionLibrary
 from openplatform.regions.selectors import get_library_version, get_region, list_children
-from openplatform.regions.services.loading import SHIPPED_FILE, load_regions
-from tests.sample_regions import HEADER, LOADED_AT, SAMPLE, write_csv
+from openplatform.regions.services.loading import SHIPPED_FILE, LibraryChange, load_regions
+from tests.cast import Merchant
+from tests.sample_regions import (
+    HEADER,
+    LOADED_AT,
+    SAMPLE,
+    load_sample_regions,
+    retire_regions,
+    write_csv,
+)
 
 LATER = LOADED_AT + timedelta(days=1)
 
@@ -23,13 +34,17 @@ def snapshot() -> list[Any]:
     return [*Region.objects.order_by("code").values(), *RegionLibrary.objects.values()]
 
 
+def counts(change: LibraryChange) -> tuple[int, int, int, int]:
+    return change.added, change.changed, change.retired, change.reinstated
+
+
 def without(*codes: str) -> list[tuple[str, ...]]:
     return [row for row in SAMPLE if row[0] not in codes]
 
 
 @pytest.mark.django_db
 def test_whole_library_is_loaded_when_no_file_is_named() -> None:
-    library = load_regions(file=None, now=LOADED_AT)
+    library = load_regions(file=None, now=LOADED_AT).library
 
     content = gzip.decompress(SHIPPED_FILE.read_bytes())
     assert Region.objects.count() == 44_558
@@ -73,7 +88,7 @@ def test_nothing_changes_when_the_same_version_is_loaded_again(
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        again = load_regions(file=file, now=LATER)
+        again = load_regions(file=file, now=LATER).library
 
     assert again.version == regions.version
     assert snapshot() == before
@@ -91,7 +106,7 @@ def test_version_and_file_are_the_same_when_the_input_was_packed(
     packed = tmp_path / "regions-2024.csv.gz"
     packed.write_bytes(gzip.compress(plain))
 
-    again = load_regions(file=packed, now=LATER)
+    again = load_regions(file=packed, now=LATER).library
 
     assert again.version == regions.version
     assert gzip.decompress(bytes(again.file)) == plain
@@ -100,7 +115,7 @@ def test_version_and_file_are_the_same_when_the_input_was_packed(
 def test_version_is_the_hash_alone_when_the_name_has_no_year(db: None, tmp_path: Path) -> None:
     file = write_csv(tmp_path / "library.csv", SAMPLE)
 
-    library = load_regions(file=file, now=LOADED_AT)
+    library = load_regions(file=file, now=LOADED_AT).library
 
     assert library.version == hashlib.sha256(file.read_bytes()).hexdigest()[:8]
     assert get_library_version() == library.version
@@ -114,7 +129,7 @@ def test_changed_rows_follow_the_file_when_a_new_release_is_loaded(
         ("440306", "440300", "3", "宝安区"),
     ]
 
-    library = load_regions(file=write_csv(tmp_path / "regions-2025.csv", rows), now=LATER)
+    library = load_regions(file=write_csv(tmp_path / "regions-2025.csv", rows), now=LATER).library
 
     assert library.version.startswith("2025-")
     assert library.loaded_at == LATER
@@ -138,21 +153,24 @@ def test_missing_codes_retire_and_stay_readable_when_a_new_release_is_loaded(
     assert retired.has_children is False
     assert get_region(code="441900003").is_retired is True
     assert [city.code for city in list_children(parent="440000")] == ["440100", "440300"]
-    assert list(list_children(parent="441900")) == []
+    assert [child.code for child in list_children(parent="441900")] == ["440305"]
+    assert list(list_children(parent="441900003")) == []
 
 
 def test_successors_are_set_when_the_version_is_loaded_already(
     regions: RegionLibrary, tmp_path: Path
 ) -> None:
     file = write_csv(tmp_path / "regions-2025.csv", without("440305"))
-    load_regions(file=file, now=LATER)
+    known = load_regions(file=file, now=LATER).library.version
     successors = tmp_path / "successors.csv"
     successors.write_text("440305,440106\n")
 
-    library = load_regions(file=file, now=LATER + timedelta(days=1), successors=successors)
+    change = load_regions(file=file, now=LATER + timedelta(days=1), successors=successors)
 
     assert get_region(code="440305").successor_id == "440106"
-    assert library.loaded_at == LATER
+    assert change.library.loaded_at == LATER
+    assert change.library.version.startswith(f"{known}.")
+    assert counts(change) == (0, 0, 0, 0)
 
 
 def test_place_is_back_without_successor_when_its_code_returns(
@@ -310,3 +328,104 @@ def test_header_of_the_shipped_file_is_the_one_documented() -> None:
         header = file.readline().strip()
 
     assert header == ",".join([*HEADER, "source"])
+
+
+def test_successor_follows_on_when_it_retires_in_its_turn(regions: RegionLibrary) -> None:
+    retire_regions("440305", successors={"440305": "441900"})
+
+    retire_regions("440305", "441900", "441900003", successors={"441900": "440106"})
+
+    assert get_region(code="440305").successor_id == "440106"
+    assert get_region(code="441900").successor_id == "440106"
+
+
+def test_successor_is_the_last_one_when_the_file_has_a_chain(regions: RegionLibrary) -> None:
+    retire_regions(
+        "440305", "441900", "441900003", successors={"440305": "441900", "441900": "440106"}
+    )
+
+    assert get_region(code="440305").successor_id == "440106"
+
+
+def test_successor_is_the_last_one_when_the_chain_is_known_already(regions: RegionLibrary) -> None:
+    retire_regions("441900", "441900003", successors={"441900": "440106"})
+
+    retire_regions("441900", "441900003", "440305", successors={"440305": "441900"})
+
+    assert get_region(code="440305").successor_id == "440106"
+
+
+def test_nothing_is_written_when_successors_go_round_in_a_circle(regions: RegionLibrary) -> None:
+    before = snapshot()
+
+    with pytest.raises(Refusal) as refused:
+        retire_regions(
+            "440305", "441900", "441900003", successors={"440305": "441900", "441900": "440305"}
+        )
+
+    assert [fault.facts for fault in refused.value.faults] == [
+        {"region": "441900"},
+        {"region": "440305"},
+    ]
+    assert snapshot() == before
+
+
+def test_successor_counts_again_when_its_code_returns(
+    regions: RegionLibrary, tmp_path: Path
+) -> None:
+    retire_regions("440305", successors={"440305": "441900"})
+    retire_regions("440305", "441900", "441900003")
+    assert get_region(code="440305").successor_in_use is None
+
+    load_regions(file=write_csv(tmp_path / "regions-2026.csv", without("440305")), now=LATER)
+
+    assert get_region(code="440305").successor_in_use == "441900"
+
+
+def test_version_is_another_when_successors_are_named(regions: RegionLibrary) -> None:
+    plain = retire_regions("440305").version
+    named = retire_regions("440305", successors={"440305": "440106"}).version
+    renamed = retire_regions("440305", successors={"440305": "441900"}).version
+    again = retire_regions("440305", successors={"440305": "441900"}).version
+
+    assert [version.partition(".")[0] for version in (named, renamed)] == [plain, plain]
+    assert len({plain, named, renamed}) == 3
+    assert again == renamed
+    assert retire_regions("440305").version == renamed
+
+
+def test_partners_are_told_when_the_version_moves(
+    regions: RegionLibrary, merchant: Merchant, stranger: Merchant
+) -> None:
+    Partner.objects.filter(pk=stranger.partner.pk).update(status=Partner.Status.SUSPENDED)
+
+    versions = [
+        retire_regions("440305").version,
+        retire_regions("440305", successors={"440305": "440106"}).version,
+        retire_regions("440305").version,
+    ]
+
+    sequence_outbox()
+    assert versions[1] == versions[2]
+    for partner in (merchant.partner, stranger.partner):
+        told = Message.objects.filter(partner=partner).order_by("sequence")
+        assert [(message.type, message.data) for message in told] == [
+            ("regions.changed", {"version": versions[0]}),
+            ("regions.changed", {"version": versions[1]}),
+        ]
+
+
+def test_nobody_is_told_when_the_first_library_is_loaded(db: None, merchant: Merchant) -> None:
+    load_sample_regions()
+    load_sample_regions()
+
+    assert Outbox.objects.count() == 0
+
+
+def test_nobody_is_told_when_the_load_is_refused(
+    regions: RegionLibrary, merchant: Merchant, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal):
+        retire_regions("440305", successors={"440305": "999999"})
+
+    assert Outbox.objects.count() == 0

@@ -6,7 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from openplatform.core.api.fields import RequestSerializer, TextField
 from openplatform.regions.models import Region
+
+MAX_TEXT = 300
+LEVELS = "1 province, 2 city, 3 district, 4 town"
 
 
 class RegionSerializer(serializers.Serializer[Any]):
@@ -15,7 +19,7 @@ class RegionSerializer(serializers.Serializer[Any]):
     level = serializers.IntegerField(
         min_value=Region.Level.PROVINCE,
         max_value=Region.Level.TOWN,
-        help_text="1 province, 2 city, 3 district, 4 town",
+        help_text=LEVELS,
     )
     parent = serializers.CharField(  # type: ignore[assignment] # DRF takes fields off the class
         allow_null=True, help_text="null for a province"
@@ -34,6 +38,35 @@ class RegionDetailSerializer(RegionSerializer):
     successor = serializers.CharField(
         allow_null=True, help_text="The code that took a retired one's place, where it is known"
     )
+
+
+class ResolveRegionRequest(RequestSerializer):
+    text = TextField(
+        multiline=True,
+        max_length=MAX_TEXT,
+        help_text="The address as it was written; other words around it do no harm",
+    )
+
+
+class PathStepSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    level = serializers.IntegerField(
+        min_value=Region.Level.PROVINCE, max_value=Region.Level.TOWN, help_text=LEVELS
+    )
+
+
+class RegionCandidateSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="In use: never a retired one")
+    path = PathStepSerializer(many=True, help_text="From the province down to the place")
+    confidence = serializers.FloatField(
+        min_value=0, max_value=1, help_text="Two decimals; from 0.80 it may be taken unseen"
+    )
+
+
+class ResolveRegionSerializer(serializers.Serializer[Any]):
+    version = serializers.CharField(help_text="Release of the library")
+    results = RegionCandidateSerializer(many=True, help_text="Best first, at most 10")
 
 
 def region_row(region: Region) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from openplatform.core.api.fields import read_body
 from openplatform.core.api.filters import require_known_parameters
 from openplatform.core.api.permissions import ANY_KEY
 from openplatform.core.api.views import PartnerAPIView
@@ -17,8 +18,12 @@ from openplatform.regions.api.renderers import GzipRenderer
 from openplatform.regions.api.serializers import (
     RegionDetailSerializer,
     RegionListSerializer,
+    ResolveRegionRequest,
+    ResolveRegionSerializer,
     region_row,
 )
+
+RESOLVE = ResolveRegionRequest()
 
 # Caches ask again each time, so that a revoked key or a new release counts at once.
 CACHE_CONTROL = "private, no-cache"
@@ -36,7 +41,8 @@ class ListRegionsView(PartnerAPIView):
 
     @extend_schema(
         summary="Provinces, or the places below one place",
-        description="All children at once, by code. Retired places are left out.",
+        description="All children at once, by code. Retired places are left out; below a retired "
+        "parent lies what lies below its successor.",
         parameters=[
             OpenApiParameter("parent", str, description="Code; left out: the provinces"),
             IF_NONE_MATCH,
@@ -73,7 +79,7 @@ class GetRegionView(PartnerAPIView):
                 "version": selectors.get_library_version(),
                 **region_row(region),
                 "retired": region.is_retired,
-                "successor": region.successor_id,
+                "successor": region.successor_in_use,
             }
         )
 
@@ -107,6 +113,29 @@ class GetRegionsFileView(PartnerAPIView):
                 "Content-Disposition": f'attachment; filename="{name}"',
             },
         )
+
+
+class ResolveRegionView(PartnerAPIView):
+    """The places that an address may mean."""
+
+    operation = "resolve_region"
+    required_scope = ANY_KEY
+
+    @extend_schema(
+        summary="Find the code for the free text of an address",
+        description="Chinese text as people write it: full or short names, levels left out, names "
+        "and numbers around. Candidates come best first, at most 10, each the deepest place that "
+        "the text supports; the names of retired places find their successors. `confidence` runs "
+        "from 0 to 1; from 0.80 the first candidate may be taken unseen, below that let somebody "
+        "choose. A text that names no place answers with an empty list.",
+        request=ResolveRegionRequest,
+        responses=ResolveRegionSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Ranked candidates."""
+        require_known_parameters(request)
+        body = read_body(RESOLVE, request.data)
+        return Response(selectors.resolve_region(text=body["text"]))
 
 
 def _caching(version: str) -> dict[str, str]:

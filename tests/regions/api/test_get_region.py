@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from openplatform.regions.models import RegionLibrary
-from openplatform.regions.services.loading import load_regions
 from tests.cast import Merchant
-from tests.sample_regions import LOADED_AT, SAMPLE, write_csv
+from tests.sample_regions import retire_regions
 
 
 def test_place_is_told_when_the_code_is_known(regions: RegionLibrary, merchant: Merchant) -> None:
@@ -27,12 +24,9 @@ def test_place_is_told_when_the_code_is_known(regions: RegionLibrary, merchant: 
 
 
 def test_successor_is_told_when_the_code_is_retired(
-    regions: RegionLibrary, merchant: Merchant, tmp_path: Path
+    regions: RegionLibrary, merchant: Merchant
 ) -> None:
-    file = write_csv(tmp_path / "regions-2025.csv", [row for row in SAMPLE if row[0] != "440305"])
-    successors = tmp_path / "successors.csv"
-    successors.write_text("440305,440106\n")
-    library = load_regions(file=file, now=LOADED_AT, successors=successors)
+    library = retire_regions("440305", successors={"440305": "440106"})
 
     response = merchant.api.get("/regions/440305")
 
@@ -46,6 +40,27 @@ def test_successor_is_told_when_the_code_is_retired(
         "retired": True,
         "successor": "440106",
     }
+
+
+def test_last_successor_is_told_when_the_first_one_retired_too(
+    regions: RegionLibrary, merchant: Merchant
+) -> None:
+    retire_regions("440305", successors={"440305": "110101"})
+    retire_regions("440305", "110101", "110101001", successors={"110101": "440106"})
+
+    assert merchant.api.get("/regions/440305").json()["successor"] == "440106"
+    assert merchant.api.get("/regions/110101").json()["successor"] == "440106"
+
+
+def test_no_successor_is_told_when_it_retired_without_one(
+    regions: RegionLibrary, merchant: Merchant
+) -> None:
+    retire_regions("440305", successors={"440305": "110101"})
+    retire_regions("440305", "110101", "110101001")
+
+    answer = merchant.api.get("/regions/440305").json()
+
+    assert (answer["retired"], answer["successor"]) == (True, None)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from openplatform.regions.models import RegionLibrary
 from openplatform.regions.services.loading import load_regions
 from tests.cast import Api, Merchant
-from tests.sample_regions import LOADED_AT, SAMPLE, write_csv
+from tests.sample_regions import LOADED_AT, SAMPLE, retire_regions, write_csv
 
 
 def province(code: str, name: str) -> dict[str, object]:
@@ -69,6 +69,29 @@ def test_retired_places_are_left_out_when_listed(
 
     assert [row["code"] for row in listed] == ["110000", "310000", "440000"]
     assert merchant.api.get("/regions", parent="650000").json()["results"] == []
+
+
+def test_places_below_the_successor_are_listed_when_the_parent_is_retired(
+    regions: RegionLibrary, merchant: Merchant
+) -> None:
+    etag = merchant.api.get("/regions", parent="440300").headers["ETag"]
+    library = retire_regions("440300", "440305", successors={"440300": "440100"})
+
+    response = merchant.api.get("/regions", parent="440300", headers={"If-None-Match": etag})
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "version": library.version,
+        "results": [
+            {
+                "code": "440106",
+                "name": "天河区",
+                "level": 3,
+                "parent": "440100",
+                "has_children": False,
+            }
+        ],
+    }
 
 
 def test_list_is_not_sent_again_when_the_etag_is_known(

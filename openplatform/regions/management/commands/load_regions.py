@@ -16,7 +16,7 @@ from openplatform.regions.services.loading import load_regions
 
 
 class Command(BaseCommand):
-    """Loads the library; again without effect."""
+    """Loads the library by difference; again without effect."""
 
     help = (
         "Load the address library: province, city, district, town. Codes that the file no longer "
@@ -44,7 +44,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """:raises CommandError: when a file is refused."""
         try:
-            library = load_regions(
+            change = load_regions(
                 file=options["file"], successors=options["successors"], now=clock.now()
             )
         except DomainError as error:
@@ -56,15 +56,19 @@ class Command(BaseCommand):
                 self.stdout.write(json.dumps({"errors": faults}, ensure_ascii=False))
             raise CommandError("\n".join(_as_line(fault) for fault in faults)) from error
         result = {
-            "version": library.version,
+            "version": change.library.version,
             "regions": Region.objects.filter(is_retired=False).count(),
-            "retired": Region.objects.filter(is_retired=True).count(),
+            "added": change.added,
+            "changed": change.changed,
+            "retired": change.retired,
+            "reinstated": change.reinstated,
         }
         if options["json"]:
             self.stdout.write(json.dumps(result))
         else:
             self.stdout.write(
-                "Address library {version}: {regions} regions, {retired} retired".format(**result)
+                "Address library {version}: {regions} regions; {added} added, {changed} changed, "
+                "{retired} retired, {reinstated} reinstated".format(**result)
             )
 
 
