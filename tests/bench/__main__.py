@@ -61,6 +61,9 @@ def _run(options: argparse.Namespace, url: str) -> int:
             plain=stack.enter_context(
                 serving("tests.bench.plain.wsgi:application", environment, path="/plain/orders")
             ),
+            unguarded=stack.enter_context(
+                serving("tests.bench.unguarded.wsgi:application", environment, path="/readyz")
+            ),
             bare=stack.enter_context(
                 serving("tests.bench.bare:application", environment, path="/bare")
             ),
@@ -90,7 +93,12 @@ def _as_in_production(url: str, directory: str) -> dict[str, str]:
         "ALLOWED_HOSTS": "127.0.0.1",
         "PUBLIC_URL": "https://bench.example.com",
         "SECURE_SSL_REDIRECT": "0",  # the load comes over loopback, without TLS
+        "SMTP_HOST": "mail.example.com",  # never reached: no worker runs
+        "MAIL_FROM": "bench@example.com",
         "LOG_LEVEL": "INFO",
+        # Counted as for any merchant, and never reached.
+        "RATE_LIMIT_KEY": "1000000",
+        "RATE_LIMIT_PARTNER": "1000000",
     }
 
 

@@ -25,6 +25,7 @@ from tests.bench.world import (
 )
 
 WARM_UP_ORDERS = 400  # confirmed in the first, uncounted round
+BUSY_MERCHANTS = 10  # each calls many times a second, so that its key is known
 
 
 class Miscounted(Exception):
@@ -92,10 +93,11 @@ class Pending:
 
 @dataclass(frozen=True)
 class Servers:
-    """The three web servers that are compared."""
+    """The four web servers that are compared."""
 
     platform: WebServer
     plain: WebServer
+    unguarded: WebServer
     bare: WebServer
 
 
@@ -145,6 +147,24 @@ class Bench:
                     _price_script(world, number), NOTHING,
                 ),
             ]  # fmt: skip
+
+        busy = world.merchants[:BUSY_MERCHANTS]
+        guarded = price_requests(world, skus=100, keys=[merchant.key for merchant in busy])
+        unguarded = price_requests(
+            world,
+            skus=100,
+            path="/api/v1/unguarded/prices",
+            keys=[str(merchant.partner_id) for merchant in busy],
+        )
+        self.cases += [
+            self._over_http(
+                "prices_guarded", "prices of 100, ten merchants", web, lambda: guarded, NOTHING
+            ),
+            self._over_http(
+                "prices_unguarded", "the same without key and limit", servers.unguarded,
+                lambda: unguarded, NOTHING,
+            ),
+        ]  # fmt: skip
 
     def measure(self, seconds: float) -> None:
         """Drive each case for so long.

@@ -71,6 +71,10 @@ RATIOS = (
           _over("prices_20", "prices_20_postgres")),
     Ratio("prices_100", "prices of 100 / the statement alone, rate", 0.20, 0.25, "%",
           _over("prices_100", "prices_100_postgres")),
+    Ratio("guarded_cpu", "prices of 100: CPU without key and limit / with", 0.8, 0.85, "%",
+          lambda _rates, cpu: cpu["prices_unguarded"] / cpu["prices_guarded"]),
+    Ratio("guarded_rate", "prices of 100: with key and limit / without, rate", 0.8, 0.85, "%",
+          _over("prices_guarded", "prices_unguarded")),
     Ratio("saleor", "place + confirm / Saleor, scaled", 100, 150, "×", _against_peer(SALEOR)),
     Ratio("oscar", "place + confirm / oscar, scaled", 30, 50, "×", _against_peer(OSCAR)),
 )  # fmt: skip

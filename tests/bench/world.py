@@ -158,7 +158,7 @@ def _make_merchants(number: int, skus: int) -> list[Merchant]:
             actor="bench",
             now=now,
         )
-        _key, text = add_key(partner=partner, scopes=Scope.values)
+        _key, text = add_key(partner=partner, scopes=Scope.values, actor="bench")
         made.append(Merchant(partner.pk, text))
     Partner.objects.update(order_expiry_minutes=WEEK_MINUTES)
     pool = Pool.objects.get()
@@ -237,10 +237,12 @@ def confirm_requests(
         yield http_request("POST", f"/api/v1/orders/{prefix}{n}/confirm", key=key)
 
 
-def price_requests(world: World, *, skus: int) -> Iterator[bytes]:
-    """Prices of so many SKUs for any merchant, without end."""
+def price_requests(
+    world: World, *, skus: int, path: str = "/api/v1/catalog/prices", keys: Sequence[str] = ()
+) -> Iterator[bytes]:
+    """Prices of so many SKUs for any merchant, or for any of these keys, without end."""
     codes = range(FIRST_CODE, FIRST_CODE + world.skus)
+    keys = keys or [merchant.key for merchant in world.merchants]
     while True:
         wanted = ",".join(map(str, random.sample(codes, skus)))
-        key = random.choice(world.merchants).key
-        yield http_request("GET", f"/api/v1/catalog/prices?sku={wanted}", key=key)
+        yield http_request("GET", f"{path}?sku={wanted}", key=random.choice(keys))
