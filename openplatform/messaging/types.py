@@ -25,6 +25,7 @@ Audience = Callable[[Collection[str]], Mapping[int, Collection[str]]]
 
 TYPES: dict[str, MessageType] = {}
 _audience: list[Audience] = []
+_partners: list[Callable[[], Collection[int]]] = []
 
 
 def register(*types: MessageType) -> None:
@@ -40,3 +41,13 @@ def register_sku_audience(audience: Audience) -> None:
 def sku_audience(skus: Collection[str]) -> Mapping[int, Collection[str]]:
     """The partners that see these SKUs now, each with those that it sees."""
     return _audience[0](skus)
+
+
+def register_partners(partners: Callable[[], Collection[int]]) -> None:
+    """Say who all the partners are, by their ids."""
+    _partners[:] = [partners]
+
+
+def list_partners() -> Collection[int]:
+    """The receivers of a message for everybody: the partners there are now."""
+    return _partners[0]()

@@ -4,9 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from openplatform.core import clock
+from openplatform.core import clock, pruning
 from openplatform.messaging.models import Message, MessageCursor
-from openplatform.messaging.services import pruning
 from openplatform.messaging.services.pruning import prune_messages
 from openplatform.messaging.services.sequencing import sequence_outbox
 from tests.cast import Merchant

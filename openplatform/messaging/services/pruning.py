@@ -1,24 +1,22 @@
-"""Messages are kept 30 days."""
+"""Messages are kept 30 days, mails that were sent half a year."""
 
 from __future__ import annotations
 
-from openplatform.core.statements import send
+from openplatform.core.pruning import prune
+from openplatform.messaging.models import Mail, Message
 
-KEPT_DAYS = 30
-BATCH = 5000
-DELETE = """
-    WITH old AS (
-        SELECT id FROM messaging_message
-        WHERE created_at < clock_timestamp() - make_interval(days => %s)
-        ORDER BY created_at LIMIT %s
-    )
-    DELETE FROM messaging_message WHERE id IN (SELECT id FROM old) RETURNING id
-"""
+MESSAGES_KEPT_DAYS = 30
+MAILS_KEPT_DAYS = 180
 
 
 def prune_messages() -> int:
-    """Delete what is older than 30 days, a batch at a time; how many went."""
-    pruned = 0
-    while gone := len(send(DELETE, [KEPT_DAYS, BATCH]).rows()):
-        pruned += gone
-    return pruned
+    """Delete what is older than 30 days; how many went."""
+    return prune(Message.objects.all(), kept_days=MESSAGES_KEPT_DAYS)
+
+
+def prune_mails() -> int:
+    """Delete what was sent and is older than 180 days; how many went.
+
+    What failed is kept until somebody has sent it again.
+    """
+    return prune(Mail.objects.filter(status=Mail.Status.SENT), kept_days=MAILS_KEPT_DAYS)
