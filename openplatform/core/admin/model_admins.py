@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.db import OperationalError
-from django.db.models import Model
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError, transaction
+from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +17,7 @@ from django.utils.text import capfirst
 from unfold import admin as unfold
 
 from openplatform.core import locking
+from openplatform.core.admin import edits
 from openplatform.core.admin.form_pages import faults_of
 from openplatform.core.errors import DomainError, TemporarilyUnavailable, type_of_text
 
@@ -24,6 +27,9 @@ MAX_ROWS_FOR_TOTALS = 100_000
 
 class ModelAdmin(unfold.ModelAdmin):
     """Unfold's, with refusals of the domain as messages, and only what was edited written.
+
+    Every edit is told to the trail in its own transaction, with the fields before and after it;
+    what an action's service does, the service records. Django's own log is not kept beside it.
 
     ``totals`` names sums shown above the list, over all rows that the filters leave;
     ``readonly_on_change`` names fields that are given once.
@@ -101,6 +107,71 @@ class ModelAdmin(unfold.ModelAdmin):
         """Set what follows from an edit; answers the names of those fields."""
         return []
 
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        """The row that will be saved; how it stood before is kept with the form."""
+        form.fields_before = edits.read_fields(form.instance, _many_of(form)) if change else {}
+        return super().save_form(request, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save what points to the row, and tell the trail of the whole."""
+        super().save_related(request, form, formsets, change)
+        actor = request.user.get_username()
+        if change:
+            edits.record_changed(
+                form.instance, form.fields_before, actor=actor, many=_many_of(form)
+            )
+        else:
+            edits.record_added(form.instance, actor=actor, many=_many_of(form))
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Save the rows below, each with its own entry in the trail."""
+        touched = [
+            row_form.instance.pk
+            for row_form in formset.initial_forms
+            if row_form.has_changed() and row_form.instance.pk is not None
+        ]
+        doomed = {row_form.instance.pk for row_form in formset.deleted_forms}
+        rows = formset.model._base_manager.in_bulk({*touched, *doomed - {None}})
+        before = {key: edits.read_fields(row) for key, row in rows.items()}
+        super().save_formset(request, form, formset, change)
+        actor = request.user.get_username()
+        for row in formset.new_objects:
+            edits.record_added(row, actor=actor)
+        for row, _names in formset.changed_objects:
+            edits.record_changed(row, before[row.pk], actor=actor)
+        for key in sorted(doomed & set(rows)):
+            edits.record_deleted(rows[key], before[key], actor=actor)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete a row, and tell what it was."""
+        edits.record_deleted(obj, edits.read_fields(obj), actor=request.user.get_username())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete rows, and tell what each was."""
+        with transaction.atomic():
+            for row in queryset:
+                edits.record_deleted(row, edits.read_fields(row), actor=request.user.get_username())
+            super().delete_queryset(request, queryset)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Nothing: the trail has it."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Nothing: the trail has it."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        """Nothing: the trail has it."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """On to the trail of this row."""
+        row = self.get_row(request, unquote(object_id))
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        return HttpResponseRedirect(edits.get_trail().url_of(row))
+
     def _add_up(self, changelist: Any) -> list[tuple[str, Any]]:
         if changelist.result_count > MAX_ROWS_FOR_TOTALS:
             return []
@@ -115,6 +186,13 @@ class ModelAdmin(unfold.ModelAdmin):
         for fault in faults_of(error):
             messages.error(request, str(fault.detail))
         return HttpResponseRedirect(request.get_full_path())
+
+
+def _many_of(form: Any) -> list[str]:
+    """The many-to-many fields that a form edits."""
+    return [
+        field.name for field in form._meta.model._meta.many_to_many if field.name in form.fields
+    ]
 
 
 class ReadOnlyAdmin(ModelAdmin):
