@@ -1,4 +1,4 @@
-"""``Authorization: Bearer op_…`` → :class:`Caller`."""
+"""``Authorization: Bearer op_…`` → :class:`Caller`: from an allowed address, signed if it must."""
 
 from __future__ import annotations
 
@@ -6,27 +6,47 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
+from urllib.parse import quote
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import selectors
-from accounts.errors import KeyExpired, KeyRevoked
+from accounts.errors import IpNotAllowed, KeyExpired, KeyRevoked, SignatureMissing
 from accounts.services.keys import digest_of, note_use
+from accounts.services.signatures import (
+    DIGEST,
+    SignedMessage,
+    load_public_key,
+    verify_content_digest,
+    verify_signature,
+)
 from openplatform.core import clock
+from openplatform.core.api.body_checks import has_body, require_of_body
 from openplatform.core.api.caller import Caller
+from openplatform.core.api.client_address import address_of
 from openplatform.core.errors import KeyInvalid, KeyMissing
+from openplatform.core.networks import Network, read_address, read_network
 
 KEEP_SECONDS = 1.0  # a revocation holds within a second in every process
 MAX_KEPT = 10_000
 USE_NOTED_EVERY = timedelta(minutes=2)
+PATH_SAFE = "/~!$&'()*+,;=:@"  # what RFC 3986 lets stand in a path beside letters and digits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _KnownKey:
     caller: Caller
+    prefix: str
     expires_at: datetime | None
     revoked_at: datetime | None
+    networks: tuple[Network, ...]
+    public_key: Ed25519PublicKey | None
+    requires_signature: bool
+    is_use_due: bool  # to be written down
     read_at: float  # time.monotonic(), taken before the row was read
 
 
@@ -47,10 +67,7 @@ class KeyCache:
         if row is None:
             self._known.pop(digest, None)
             return None
-        if row.last_used_at is None or clock.now() - row.last_used_at > USE_NOTED_EVERY:
-            note_use(key_id=row.id)
-        caller = Caller(row.partner_id, row.id, frozenset(row.scopes))
-        known = _KnownKey(caller, row.expires_at, row.revoked_at, started)
+        known = _read(row, started)
         with self._lock:
             if len(self._known) >= MAX_KEPT:
                 self._known.clear()
@@ -62,6 +79,26 @@ class KeyCache:
         self._known.clear()
 
 
+def _read(row: selectors.KeyRow, read_at: float) -> _KnownKey:
+    return _KnownKey(
+        caller=Caller(
+            partner_id=row.partner_id,
+            key_id=row.id,
+            scopes=frozenset(row.scopes),
+            key_per_minute=row.key_per_minute,
+            partner_per_minute=row.partner_per_minute,
+        ),
+        prefix=row.prefix,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        networks=tuple(read_network(text) for text in row.allowed_networks),
+        public_key=load_public_key(row.public_key) if row.public_key else None,
+        requires_signature=row.requires_signature,
+        is_use_due=row.last_used_at is None or clock.now() - row.last_used_at > USE_NOTED_EVERY,
+        read_at=read_at,
+    )
+
+
 KEYS = KeyCache()
 
 
@@ -69,6 +106,9 @@ class ApiKeyAuthentication(BaseAuthentication):
     """
     :raises KeyMissing: without ``Authorization: Bearer``; a key in the URL does not count.
     :raises KeyInvalid, KeyRevoked, KeyExpired: see the codes.
+    :raises IpNotAllowed: from outside the networks of the key.
+    :raises SignatureMissing, SignatureInvalid: for a key that opens to signed requests only, or a
+        signature that does not hold.
     """
 
     def authenticate(self, request: Request) -> tuple[Caller, Caller]:
@@ -84,7 +124,51 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise KeyRevoked
         if known.expires_at is not None and known.expires_at <= clock.now():
             raise KeyExpired
+        if known.networks:
+            _require_allowed_address(request._request, known.networks)
+        if known.public_key is not None:
+            _require_signature(request._request, known, known.public_key)
+        if known.is_use_due:
+            known.is_use_due = False
+            note_use(key_id=known.caller.key_id, address=address_of(request._request))
         return known.caller, known.caller
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _require_allowed_address(request: HttpRequest, networks: tuple[Network, ...]) -> None:
+    text = address_of(request)
+    address = read_address(text)
+    if address is None or not any(address in network for network in networks):
+        raise IpNotAllowed(pointer="", address=text or None)
+
+
+def _require_signature(
+    request: HttpRequest, known: _KnownKey, public_key: Ed25519PublicKey
+) -> None:
+    """A signature that holds, or none where none is required."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if not ("signature" in headers or "signature-input" in headers):
+        if known.requires_signature:
+            raise SignatureMissing
+        return
+    verify_signature(
+        message=SignedMessage(str(request.method), _url_of(request), headers),
+        has_body=has_body(request),
+        key_id=known.caller.key_id,
+        prefix=known.prefix,
+        public_key=public_key,
+    )
+    if DIGEST in headers:
+        require_of_body(
+            request,
+            lambda body: verify_content_digest(digest=headers[DIGEST], body=body),
+        )
+
+
+def _url_of(request: HttpRequest) -> str:
+    """The address that the caller asked: under ``PUBLIC_URL``, whatever a proxy made of it."""
+    query = request.META.get("QUERY_STRING", "")
+    path = quote(request.path_info, safe=PATH_SAFE)
+    return f"{settings.PUBLIC_URL}{path}{'?' if query else ''}{query}"

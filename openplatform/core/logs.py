@@ -18,6 +18,20 @@ PERSONAL = frozenset(
 MASK = "***"
 
 
+def merge_context(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """The event with the request that it belongs to.
+
+    The caller's address is logged as ``client``: what is called ``address`` in an event is where
+    somebody lives, and is masked.
+    """
+    context = structlog.contextvars.get_contextvars()
+    if "address" in context:
+        context["client"] = context.pop("address")
+    return {**context, **event}
+
+
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask API keys anywhere in the event and every personal field in it."""
     return {key: _redacted(key, value) for key, value in event.items()}
@@ -44,7 +58,7 @@ def _to_json(event: Any, **_options: Any) -> str:
 def configure(level: str) -> None:
     """Send both structlog's and the standard library's events through one chain of processors."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        merge_context,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

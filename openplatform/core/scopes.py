@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -23,3 +24,33 @@ class Scope(models.TextChoices):
     STATEMENTS_WRITE = "statements:write", _("Ask for statements and reconciliations")
     INVOICES_READ = "invoices:read", _("Read invoices")
     INVOICES_WRITE = "invoices:write", _("Ask for invoices")
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it changes something, and does not only look."""
+        return self.value.endswith(":write")
+
+    @property
+    def description(self) -> Promise:
+        """One sentence: what it opens."""
+        return DESCRIPTIONS[self]
+
+
+DESCRIPTIONS: dict[Scope, Promise] = {
+    Scope.ACCOUNT_READ: _("Balance, credit line, runway, every ledger entry, and top-ups."),
+    Scope.ACCOUNT_WRITE: _("Reports bank transfers with their proofs; finance books them."),
+    Scope.CATALOG_READ: _(
+        "Products, pictures, categories, this merchant's prices, and whether something is in stock."
+    ),
+    Scope.CATALOG_WRITE: _("Says which SKUs the merchant really sells, and narrows its messages."),
+    Scope.ORDERS_READ: _("The merchant's orders with their consignees, parcels and tracking."),
+    Scope.ORDERS_WRITE: _("Spends the balance: quotes, places, confirms, cancels and receives."),
+    Scope.AFTERSALES_READ: _("Claims, what may still be claimed, and refunds."),
+    Scope.AFTERSALES_WRITE: _("Files and answers claims, uploads pictures, reports returns."),
+    Scope.MESSAGES_READ: _("The feed of messages: orders, catalogue, account."),
+    Scope.WEBHOOKS_WRITE: _("Sees and changes where messages are sent, and their secrets."),
+    Scope.STATEMENTS_READ: _("Statements, bills, and the results of reconciliations."),
+    Scope.STATEMENTS_WRITE: _("Has statements made, and files compared with our books."),
+    Scope.INVOICES_READ: _("Invoice titles, invoices and their files."),
+    Scope.INVOICES_WRITE: _("Sets invoice titles and asks for invoices of what was paid."),
+}

@@ -91,3 +91,12 @@ def test_required_variable_is_given_when_it_is_set(variable: pytest.MonkeyPatch)
     variable.setenv(NAME, " x ")
 
     assert require(NAME, "it matters") == "x"
+
+
+def test_number_is_refused_when_it_is_under_its_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBER", "0")
+
+    with pytest.raises(ImproperlyConfigured, match="NUMBER must be 1 or more, not 0"):
+        read_int("NUMBER", 5, minimum=1)
+
+    assert read_int("NUMBER", 5, minimum=0) == 0

@@ -46,7 +46,7 @@ def test_key_is_invalid_when_nobody_knows_it(db: None, endpoint: Endpoint, metho
 def test_key_is_refused_when_it_is_revoked(
     merchant: Merchant, endpoint: Endpoint, method: str
 ) -> None:
-    revoke_key(prefix=merchant.key[:11], now=clock.now())
+    revoke_key(prefix=merchant.key[:11], actor="test", now=clock.now())
 
     assert call(merchant.api, endpoint, method) == (401, "key_revoked")
 
@@ -56,7 +56,10 @@ def test_key_is_refused_when_it_has_expired(
     merchant: Merchant, endpoint: Endpoint, method: str
 ) -> None:
     _key, text = create_key(
-        partner_code="acme", scopes=Scope.values, expires_at=clock.now() - timedelta(seconds=1)
+        partner_code="acme",
+        scopes=Scope.values,
+        actor="test",
+        expires_at=clock.now() - timedelta(seconds=1),
     )
 
     assert call(Api(text), endpoint, method) == (401, "key_expired")

@@ -7,18 +7,19 @@ import time
 from collections.abc import Callable
 
 import structlog
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from openplatform.core.api.body_limits import body_limit
+from openplatform.core.api.client_address import address_of
 from openplatform.core.api.problems import as_domain_error, ensure_problem, problem_response
 from openplatform.core.errors import BadRequest, BodyTooLarge
 from openplatform.core.identifiers import random_text
-from openplatform.core.pages import is_api_path
+from openplatform.core.pages import is_api_path, mask_link
 
 log = structlog.get_logger("request")
 
-SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+SANE_REQUEST_ID = re.compile(r"(?!op_)[A-Za-z0-9._-]{8,64}", re.ASCII)  # a key is none
 
 
 class RequestMiddleware:
@@ -33,17 +34,20 @@ class RequestMiddleware:
         request_id = given if SANE_REQUEST_ID.fullmatch(given) else random_text(20)
         request.request_id = request_id  # type: ignore[attr-defined] # read by problems and views
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id, address=address_of(request) or None
+        )
         is_api = is_api_path(request.path_info)
         response = self._answer(request) if is_api else self.get_response(request)
         response["X-Request-Id"] = request_id
         if not response.streaming:
             response["Content-Length"] = str(len(response.content))
-        # The path without its query: a key sent there by mistake must not reach the log.
+        # The path without its query: a key sent there by mistake must not reach the log, nor may
+        # a link that opens a file.
         log.info(
             "request",
             method=request.method,
-            path=request.path_info,
+            path=mask_link(request.path_info),
             status=response.status_code,
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
         )
@@ -61,8 +65,9 @@ class RequestMiddleware:
             request.get_host()
         except DisallowedHost:
             return problem_response(BadRequest(), request)
-        if _announced_length(request) > settings.API_BODY_LIMIT:
-            return problem_response(BodyTooLarge(limit_bytes=settings.API_BODY_LIMIT), request)
+        limit = body_limit(request)
+        if _announced_length(request) > limit:
+            return problem_response(BodyTooLarge(limit_bytes=limit), request)
         return ensure_problem(self.get_response(request), request)
 
 
