@@ -69,6 +69,8 @@ def test_nothing_is_lost_doubled_or_oversold_while_everything_is_killed(
     _assert_orders_are_what_was_told(platform, stories)
     _assert_stock_adds_up(platform)
     _assert_money_adds_up(platform)
+    books = platform.verify_books()
+    assert (books["ok"], books["wallets"]) == (True, len(keys))
     _assert_messages_are_whole(platform)
 
 

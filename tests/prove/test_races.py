@@ -7,6 +7,7 @@ import random
 import pytest
 
 from accounts.models import LedgerEntry
+from accounts.services.books import verify_books
 from catalog.models import Stock
 from openplatform.core import clock
 from orders.models import Order
@@ -50,6 +51,7 @@ def test_one_outcome_in_every_round_of_confirm_twice_cancel_and_expiry(
     row = Stock.objects.get()
     assert (row.on_hand, row.reserved, row.outgoing) == (ROUNDS - paid, 0, paid)
     assert_books_agree(merchant)
+    assert verify_books().differences == []
 
 
 def test_thousand_orders_for_five_hundred_units_give_five_hundred(
