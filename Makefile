@@ -14,7 +14,8 @@ CODE := accounts catalog orders openplatform tests manage.py
 # What `check --deploy` looks at is how production would start; it connects to nothing.
 RANDOM_KEY := $(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))'
 AS_IN_PRODUCTION = PRODUCTION=1 DEBUG= ALLOWED_HOSTS=example.com SECRET_KEY="$$($(RANDOM_KEY))" \
-	PUBLIC_URL=https://example.com DATABASE_URL=postgresql://nobody@db.example.com/openplatform
+	PUBLIC_URL=https://example.com DATABASE_URL=postgresql://nobody@db.example.com/openplatform \
+	SMTP_HOST=mail.example.com MAIL_FROM=platform@example.com
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock check format test prove run demo bench openapi messages clean

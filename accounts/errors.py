@@ -19,6 +19,24 @@ class KeyExpired(DomainError):
     title = _("The API key has expired")
 
 
+class SignatureMissing(DomainError):
+    code = "signature_missing"
+    status = 401
+    title = _("This API key only opens to signed requests")
+
+
+class SignatureInvalid(DomainError):
+    code = "signature_invalid"
+    status = 401
+    title = _("The signature of the request does not hold")
+
+
+class IpNotAllowed(DomainError):
+    code = "ip_not_allowed"
+    status = 403
+    title = _("The API key may not be used from this address")
+
+
 class PartnerSuspended(DomainError):
     code = "partner_suspended"
     status = 403
@@ -35,3 +53,16 @@ class ReferenceConflict(DomainError):
     code = "reference_conflict"
     status = 409
     title = _("This reference was used for another amount")
+
+
+class SpendingCapExceeded(DomainError):
+    code = "spending_cap_exceeded"
+    status = 402
+    title = _("Orders of this day may not cost more together")
+
+
+class TooManyOpenOrders(DomainError):
+    code = "too_many_open_orders"
+    status = 429
+    title = _("Too many orders wait for their confirmation")
+    retry_after = 60

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from accounts.models import ApiKey, LedgerEntry, Partner, Wallet
+from accounts.models import ApiKey, BookCheck, LedgerEntry, Partner, TopUp, Wallet
 from openplatform.core import money
 from openplatform.core.clock import to_text
 from openplatform.core.errors import NotFound
@@ -16,8 +17,35 @@ from openplatform.core.statements import send
 
 # Read for nearly every request, so a plain statement: the ORM takes a fifth of a placement for it.
 FIND_API_KEY = """
-    SELECT id, partner_id, scopes, expires_at, revoked_at, last_used_at
-    FROM accounts_apikey WHERE digest = %s
+    SELECT key.id, key.partner_id, key.prefix, key.scopes, key.expires_at, key.revoked_at,
+        key.last_used_at, key.allowed_networks, key.public_key, key.requires_signature,
+        key.requests_per_minute, partner.requests_per_minute
+    FROM accounts_apikey AS key JOIN accounts_partner AS partner ON partner.id = key.partner_id
+    WHERE key.digest = %s
+"""
+
+SPENDING_DAYS = 30
+MAX_OPEN_HOLDS = 100
+# Payments without what was refunded, over the last thirty days, or over the days since the first
+# payment when that is less long ago.
+SPENDING = """
+    SELECT coalesce(-sum(amount), 0), (
+        SELECT CASE WHEN min(created_at) IS NOT NULL THEN least(%s, greatest(1, ceil(
+            extract(epoch FROM clock_timestamp() - min(created_at)) / 86400
+        ))) END
+        FROM accounts_ledgerentry WHERE partner_id = %s AND kind = 'order_payment'
+    )
+    FROM accounts_ledgerentry
+    WHERE partner_id = %s AND kind IN ('order_payment', 'refund')
+        AND created_at >= clock_timestamp() - make_interval(days => %s)
+"""
+OPEN_HOLDS = """
+    SELECT order_no, amount, created_at FROM accounts_holdentry held
+    WHERE partner_id = %s AND kind = 'held' AND NOT EXISTS (
+        SELECT FROM accounts_holdentry ended
+        WHERE ended.order_no = held.order_no AND ended.kind <> 'held'
+    )
+    ORDER BY hold_no DESC LIMIT %s
 """
 
 
@@ -26,10 +54,36 @@ class KeyRow(NamedTuple):
 
     id: int
     partner_id: int
+    prefix: str
     scopes: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    allowed_networks: list[str]
+    public_key: str
+    requires_signature: bool
+    key_per_minute: int | None
+    partner_per_minute: int | None
+
+
+class Runway(NamedTuple):
+    """``daily_spend`` is None before the first payment, ``days`` when nothing is being spent."""
+
+    daily_spend: Decimal | None
+    days: int | None
+
+
+class OpenHold(NamedTuple):
+    """What one order that is not paid yet holds."""
+
+    order_no: str
+    amount: Decimal
+    held_at: datetime
+
+
+def list_partner_ids() -> list[int]:
+    """Every partner, suspended ones too: who a message for everybody goes to."""
+    return list(Partner.objects.order_by("pk").values_list("pk", flat=True))
 
 
 def find_api_key(*, digest: bytes) -> KeyRow | None:
@@ -53,8 +107,9 @@ def get_key_document(*, key_id: int) -> dict[str, Any]:
 
 
 def get_account_document(*, partner_id: int) -> dict[str, Any]:
-    """``GET /account``; ``daily_spend`` and ``runway_days`` are null until they are computed."""
+    """``GET /account``, and what messages tell of an account."""
     wallet = Wallet.objects.select_related("partner").get(pk=partner_id)
+    runway = get_runway(wallet=wallet)
     return {
         "partner": {"code": wallet.partner.code, "name": wallet.partner.name},
         "currency": settings.CURRENCY,
@@ -63,10 +118,43 @@ def get_account_document(*, partner_id: int) -> dict[str, Any]:
         "held_amount": money.to_text(wallet.held_amount),
         "available": money.to_text(wallet.available_amount),
         "alert_threshold": money.to_text(wallet.alert_threshold),
-        "daily_spend": None,
-        "runway_days": None,
+        "daily_spend": None if runway.daily_spend is None else money.to_text(runway.daily_spend),
+        "runway_days": runway.days,
         "status": wallet.partner.status,
     }
+
+
+def get_runway(*, wallet: Wallet) -> Runway:
+    """How fast a wallet is spent, and how long what is available lasts at that pace."""
+    row = send(SPENDING, [SPENDING_DAYS, wallet.pk, wallet.pk, SPENDING_DAYS]).row()
+    assert row is not None  # noqa: S101 - an aggregate always answers
+    spent, days = row
+    daily = None if days is None else max(money.round_amount(spent / days), money.ZERO)
+    if not daily:
+        return Runway(daily, None)
+    return Runway(daily, max(int(wallet.available_amount / daily), 0))
+
+
+def list_open_holds(*, wallet: Wallet) -> list[OpenHold]:
+    """Which orders hold how much, the newest first, at most a hundred.
+
+    Open holds are among the newest, and the search ends with the last of them.
+    """
+    limit = min(wallet.open_orders, MAX_OPEN_HOLDS)
+    return [OpenHold(*row) for row in send(OPEN_HOLDS, [wallet.pk, limit]).rows()]
+
+
+def list_top_ups(*, partner_id: int) -> QuerySet[TopUp]:
+    """A partner's top-ups, the oldest first. They are created under the partner's lock."""
+    return TopUp.objects.filter(partner_id=partner_id).select_related("proof").order_by("id")
+
+
+def get_top_up(*, partner_id: int, top_up_no: str) -> TopUp:
+    """:raises NotFound: when the partner has none with this number."""
+    top_up = list_top_ups(partner_id=partner_id).filter(top_up_no=top_up_no).first()
+    if top_up is None:
+        raise NotFound
+    return top_up
 
 
 def list_ledger_entries(*, partner_id: int) -> QuerySet[LedgerEntry]:
@@ -87,3 +175,8 @@ def entry_document(entry: LedgerEntry) -> dict[str, Any]:
         "note": entry.note or None,
         "created_at": to_text(entry.created_at),
     }
+
+
+def get_last_book_check() -> BookCheck | None:
+    """What the newest check of the books found; None before the first."""
+    return BookCheck.objects.order_by("id").last()

@@ -12,13 +12,17 @@ from django.utils.translation import gettext_lazy as _
 
 from openplatform.core import embedded_postgres, logs
 from openplatform.core.environment import (
+    read_amount,
     read_bool,
+    read_choice,
     read_int,
     read_list,
+    read_mailbox,
     read_path,
     read_text,
     require,
 )
+from openplatform.core.networks import TrustedProxies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = read_path("DATA_DIR", BASE_DIR / ".data")
@@ -99,6 +103,9 @@ INSTALLED_APPS = [
     "openplatform.regions",
     "openplatform.messaging",
     "openplatform.idempotency",
+    "openplatform.limits",
+    "openplatform.audit",
+    "openplatform.approvals",
     "openplatform.imports",
     "openplatform.backoffice",
     "openplatform.demo",
@@ -153,18 +160,31 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
 CURRENCY = "CNY"
+# A change of credit line or alert threshold by more than this waits for a second person.
+SECOND_PERSON_ABOVE = read_amount("SECOND_PERSON_ABOVE", "10000.00")
 
 # Static files
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+# Files
+# Nothing serves them by their names; signed links do (openplatform.core.uploads).
+MEDIA_ROOT = DATA_DIR / "files"
+UPLOAD_LIMIT = 10 * 1024 * 1024  # bytes of one file
+FILE_LINK_SECONDS = 600  # for how long a link opens its file
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
 # Partner API
 API_BODY_LIMIT = 2 * 1024 * 1024  # bytes; an order of 1,000 lines takes about a tenth
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_LIMIT
+# Whose X-Forwarded-For is believed: networks in CIDR notation, and `unix` for the peer at the other
+# end of a unix socket.
+TRUSTED_PROXIES = TrustedProxies.parse(read_list("TRUSTED_PROXIES"))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["openplatform.core.api.permissions.HasScope"],
@@ -191,7 +211,10 @@ SPECTACULAR_SETTINGS = {
     "ours.\n"
     "- The same request may be sent again: orders are known by `merchant_order_no`, other writes "
     "by `Idempotency-Key`; a repeat answers with `Idempotent-Replayed: true`.\n"
-    "- Confirm and cancel take the parent's number; a child's number answers 404.",
+    "- Confirm and cancel take the parent's number; a child's number answers 404.\n"
+    "- `RateLimit-Policy` and `RateLimit` say how many requests a minute are agreed and how many "
+    "are left; one too many answers 429 `rate_limited` with `Retry-After`. So does every path with "
+    "a number or code in it after too many that were not found.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -212,6 +235,38 @@ SPECTACULAR_SETTINGS = {
         "openplatform.core.api.schema.add_problem_responses",
     ],
 }
+
+# Mail
+SMTP_HOST = read_text("SMTP_HOST")  # without one, mails become files, to look at
+if PRODUCTION:
+    require("SMTP_HOST", "the mail server that warnings are sent through")
+    require("MAIL_FROM", "the address that mails come from")
+_SMTP_PORTS = {"none": 25, "starttls": 587, "tls": 465}
+_SMTP_SECURITY = read_choice("SMTP_SECURITY", list(_SMTP_PORTS), "starttls")
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if SMTP_HOST
+    else "django.core.mail.backends.filebased.EmailBackend"
+)
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+EMAIL_HOST = SMTP_HOST
+EMAIL_PORT = read_int("SMTP_PORT", _SMTP_PORTS[_SMTP_SECURITY], minimum=1)
+EMAIL_HOST_USER = read_text("SMTP_USER")
+EMAIL_HOST_PASSWORD = read_text("SMTP_PASSWORD")
+if bool(EMAIL_HOST_USER) != bool(EMAIL_HOST_PASSWORD):
+    raise ImproperlyConfigured("SMTP_USER and SMTP_PASSWORD go together")
+if EMAIL_HOST_PASSWORD and _SMTP_SECURITY == "none":
+    raise ImproperlyConfigured("SMTP_SECURITY=none would send SMTP_PASSWORD in the clear")
+EMAIL_USE_TLS = _SMTP_SECURITY == "starttls"
+EMAIL_USE_SSL = _SMTP_SECURITY == "tls"
+EMAIL_TIMEOUT = 10  # seconds for each step of the conversation with the server
+DEFAULT_FROM_EMAIL = read_mailbox("MAIL_FROM", "Open Platform <openplatform@localhost>")
+
+# Rate limits, in requests a minute
+RATE_LIMIT_KEY = read_int("RATE_LIMIT_KEY", 3000, minimum=1)  # unless agreed with the key
+RATE_LIMIT_PARTNER = read_int("RATE_LIMIT_PARTNER", 6000, minimum=1)  # over all keys; likewise
+# Look-ups by one key of what does not exist: who guesses numbers is stopped.
+RATE_LIMIT_MISSING = read_int("RATE_LIMIT_MISSING", 60, minimum=1)
 
 # Background work
 REDIS_URL = read_text("REDIS_URL")

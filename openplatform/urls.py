@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from openplatform.core import health
+from openplatform.core.uploads.views import answer_file
 
 PARTNER_API = [
     path("", include("accounts.api.urls")),
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", include("openplatform.core.api.docs")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("files/<str:token>", answer_file, name="file"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

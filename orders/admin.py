@@ -22,6 +22,7 @@ from unfold.contrib.filters.admin import (
     RangeNumericFilter,
 )
 
+from openplatform.audit.actions import name_actions
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import Values, answer_form_page
@@ -40,6 +41,15 @@ from orders.models import (
 )
 from orders.services.shipping import SHIPPABLE, ship_suborder
 from orders.states import OrderStatus, SuborderStatus
+
+name_actions(
+    {"ship_suborder": _("Suborder shipped")},
+    {
+        "shipment_no": _("shipment number"),
+        "carrier": _("carrier"),
+        "waybill_no": _("waybill number"),
+    },
+)
 
 STATUS_COLOURS = {
     "pending_payment": "warning",

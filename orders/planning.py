@@ -117,7 +117,7 @@ def plan_order(
         "metadata": dict(request.metadata),
         "consignee_name": request.consignee.name,
         "consignee_phone": request.consignee.phone,
-        "consignee_region_id": request.consignee.region,
+        "consignee_region_id": context["region_code"],  # a retired one's successor
         "consignee_region_name": context["path_name"],
         "consignee_address": request.consignee.address,
         "expires_at": context["expires_at"],

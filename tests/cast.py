@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import Resolver404, resolve
 
@@ -65,6 +66,23 @@ class Api:
     def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         """POST a JSON body."""
         return self.request("POST", path, body=body, headers=headers)
+
+    def upload(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        filename: str = "file",
+        headers: dict[str, str] | None = None,
+        **fields: str,
+    ) -> Any:
+        """POST a form with a file."""
+        form = {"file": SimpleUploadedFile(filename, content), **fields}
+        response = self.client.post(
+            f"{PREFIX}{path}", form, headers={**self.headers, **(headers or {})}
+        )
+        check_against_document("POST", f"{PREFIX}{path}", response)
+        return response
 
     def request(
         self,
@@ -147,7 +165,7 @@ class Merchant:
 
     def api_with(self, *scopes: str) -> Api:
         """The API through another key of this merchant, with these scopes only."""
-        _key, text = create_key(partner_code=self.partner.code, scopes=scopes)
+        _key, text = create_key(partner_code=self.partner.code, scopes=scopes, actor="test")
         return Api(text)
 
 
@@ -167,7 +185,7 @@ def make_merchant(code: str, *, balance: str = "10000.00", credit_limit: str = "
         )
 
     partner = make()
-    _key, text = create_key(partner_code=code, scopes=Scope.values)
+    _key, text = create_key(partner_code=code, scopes=Scope.values, actor="test")
     return Merchant(partner, text)
 
 

@@ -15,6 +15,8 @@ from openplatform.core.environment import read_path, read_text
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "openplatform.settings")
 os.environ.setdefault("LOG_LEVEL", "CRITICAL")
+for limit in ("RATE_LIMIT_KEY", "RATE_LIMIT_PARTNER", "RATE_LIMIT_MISSING"):
+    os.environ.setdefault(limit, "1000000")  # tests of the limits set their own
 if not read_text("DATABASE_URL"):
     is_proof = "prove" in sys.argv  # `pytest -m prove` runs on a durable server, like production
     server = read_path("DATA_DIR", Path(__file__).parent.parent / ".data") / (
@@ -32,11 +34,20 @@ settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a
 from tests.cast import merchant, shop, stranger, world  # noqa: E402, F401 - they need Django
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _keep_files_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests store goes with them."""
+    settings.MEDIA_ROOT = tmp_path_factory.mktemp("files")
+
+
 @pytest.fixture(autouse=True)
 def _forget_keys() -> Iterator[None]:
-    """Keys of an earlier test must not open this one's database."""
+    """Keys and refusals of an earlier test must not meet this one's database."""
     from accounts.api.authentication import KEYS
+    from openplatform.limits.api.limiter import REFUSALS
 
     KEYS.clear()
+    REFUSALS.clear()
     yield
     KEYS.clear()
+    REFUSALS.clear()

@@ -44,9 +44,10 @@ KEYWORDS = {
     "pgettext": ((1, "c"), 2),
     "pgettext_lazy": ((1, "c"), 2),
 }
-# Migrations repeat the models; the others are parts of unfold that we do not install.
-UNREAD = {
-    "migrations", "constance", "forms", "guardian", "import_export", "inlines", "location_field",
+UNREAD = {"migrations"}  # they repeat the models
+# Parts of unfold that we do not install.
+UNREAD_OF_UNFOLD = {
+    "constance", "forms", "guardian", "import_export", "inlines", "location_field",
     "simple_history",
 }  # fmt: skip
 # Texts for which we do not take Django's translation.
@@ -56,21 +57,22 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\}")
 Found = tuple[str, int, Any, str | None]
 
 
-def list_files(root: Path) -> Iterator[Path]:
+def list_files(root: Path, unread: set[str]) -> Iterator[Path]:
     """Python modules and templates under a folder, in a fixed order."""
     yield from sorted(
         file
         for file in root.rglob("*")
-        if file.suffix in {".py", ".html"} and not UNREAD.intersection(file.relative_to(root).parts)
+        if file.suffix in {".py", ".html", ".txt"}
+        and not unread.intersection(file.relative_to(root).parts)
     )
 
 
-def find_messages(root: Path, relative_to: Path) -> Iterator[Found]:
+def find_messages(root: Path, relative_to: Path, unread: set[str] = UNREAD) -> Iterator[Found]:
     """Every message under a folder: (file, line, text or texts, context)."""
-    for file in list_files(root):
+    for file in list_files(root, unread):
         name = file.relative_to(relative_to).as_posix()
         source = file.read_text(encoding="utf-8")
-        if file.suffix == ".html":
+        if file.suffix != ".py":
             source = _calls_of(templatize(source))
         if "gettext" not in source and "_(" not in source:
             continue
@@ -128,7 +130,9 @@ def collect() -> Catalog:
             catalogue.add(text, locations=[(file, line)], context=context)
     known = django_translations()
     unfold_home = Path(unfold.__file__).parent
-    for file, _line, text, context in find_messages(unfold_home, unfold_home.parent):
+    for file, _line, text, context in find_messages(
+        unfold_home, unfold_home.parent, UNREAD | UNREAD_OF_UNFOLD
+    ):
         first = text[0] if isinstance(text, tuple) else text
         if context is None and first not in BETTER and known.gettext(first) != first:
             continue

@@ -1,4 +1,4 @@
-"""Wallets, ledger, holds and top-ups in the back office: read, and changed by documents only."""
+"""Wallets, ledger, holds and credit lines in the back office, to look at."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from unfold.contrib.filters.admin import (
 )
 
 from accounts.admin.shown import (
+    ALERT_COLOURS,
     HOLD_COLOURS,
     LEDGER_COLOURS,
     PARTNER_FILTER,
+    AlertFilter,
+    alert_badge,
     money_of,
 )
 from accounts.models import (
     CreditLimitChange,
     HoldEntry,
     LedgerEntry,
-    TopUp,
     Wallet,
 )
+from openplatform.core import clock
 from openplatform.core.admin.decorators import display
 from openplatform.core.admin.model_admins import ReadOnlyAdmin
+from openplatform.core.clock import PLATFORM_ZONE
 
 
 @admin.register(Wallet)
@@ -33,16 +37,17 @@ class WalletAdmin(ReadOnlyAdmin):
     """Wallets, with the sums over those listed."""
 
     list_display = (
-        "partner", "balance", "held_amount", "credit_limit", "available", "alert_threshold",
-        "last_entry_at",
+        "partner", "balance", "held_amount", "credit_limit", "available_badge", "alert_threshold",
+        "open_orders", "last_entry_at",
     )  # fmt: skip
-    list_filter = (PARTNER_FILTER,)
+    list_filter = (AlertFilter, PARTNER_FILTER)
     list_select_related = ("partner",)
     search_fields = ("partner__code", "partner__name")
     ordering = ("partner__code",)
-    readonly_fields = ("available",)
+    readonly_fields = ("available", "ordered_today")
     fields = (
         "partner", ("balance", "held_amount"), ("credit_limit", "available"), "alert_threshold",
+        ("daily_spending_cap", "ordered_today"), ("max_open_orders", "open_orders"),
         ("last_entry_no", "last_entry_at"), "last_hold_no",
     )  # fmt: skip
     list_before_template = "backoffice/totals.html"
@@ -52,6 +57,16 @@ class WalletAdmin(ReadOnlyAdmin):
         _("credit limit"): Sum("credit_limit"),
         _("available"): Sum(F("balance") + F("credit_limit") - F("held_amount")),
     }
+
+    @display(description=_("available"), label=ALERT_COLOURS)
+    def available_badge(self, wallet: Wallet) -> tuple[str, str]:
+        """Orange under the threshold, red under half of it."""
+        return alert_badge(wallet)
+
+    @display(description=_("ordered today"))
+    def ordered_today(self, wallet: Wallet) -> SafeString:
+        """What counts against the daily cap."""
+        return money_of(wallet.spent_amount_on(clock.now().astimezone(PLATFORM_ZONE).date()))
 
     @display(description=_("available"))
     def available(self, wallet: Wallet) -> SafeString:
@@ -125,16 +140,3 @@ class CreditLimitChangeAdmin(ReadOnlyAdmin):
     list_select_related = ("partner",)
     search_fields = ("partner__code", "partner__name", "reason")
     ordering = ("-id",)
-
-
-@admin.register(TopUp)
-class TopUpAdmin(ReadOnlyAdmin):
-    """Money that came in."""
-
-    list_display = ("top_up_no", "partner", "amount", "reference", "note", "actor", "created_at")
-    list_filter = (PARTNER_FILTER, ("created_at", RangeDateFilter))
-    list_select_related = ("partner",)
-    search_fields = ("top_up_no", "reference", "partner__code", "partner__name")
-    search_help_text = _("Number, reference or partner")
-    list_before_template = "backoffice/totals.html"
-    totals = {_("Sum of the amounts"): Sum("amount")}

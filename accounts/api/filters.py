@@ -7,11 +7,12 @@ from typing import Any
 import django_filters
 from django import forms
 
-from accounts.models import LedgerEntry
+from accounts.models import LedgerEntry, TopUp
 from openplatform.core.api.filters import MomentFilter
 
 MAX_ENTRY_NO_DIGITS = 18
 MAX_ORDER_NO = 24
+MAX_REFERENCE = 64
 
 
 class _EntryNoField(forms.Field):
@@ -40,4 +41,17 @@ class LedgerEntryFilter(django_filters.FilterSet):
 
     class Meta:
         model = LedgerEntry
+        fields: tuple[str, ...] = ()
+
+
+class TopUpFilter(django_filters.FilterSet):
+    """Named parameters; ranges take their beginning and leave out their end."""
+
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
+    status = django_filters.ChoiceFilter(choices=TopUp.Status.choices)
+    reference = django_filters.CharFilter(max_length=MAX_REFERENCE)
+
+    class Meta:
+        model = TopUp
         fields: tuple[str, ...] = ()

@@ -6,8 +6,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.models import LedgerEntry, Partner
-from openplatform.core.api.fields import MoneyField
+from accounts.models import LedgerEntry, Partner, TopUp
+from openplatform.core.api.fields import (
+    CodeField,
+    MomentField,
+    MoneyField,
+    RequestSerializer,
+    UploadField,
+)
 from openplatform.core.scopes import Scope
 
 
@@ -59,4 +65,53 @@ class LedgerEntryListSerializer(serializers.Serializer[Any]):
     """A page of entries, the newest last."""
 
     results = LedgerEntrySerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class ReportTopUpRequest(RequestSerializer):
+    """A transfer that the merchant made."""
+
+    amount = MoneyField()
+    reference = CodeField(help_text="The number of the bank transfer, unique for ever")
+    paid_at = MomentField()
+    proof_id = CodeField(required=False, help_text="Of a picture or PDF sent before")
+
+
+class SendProofRequest(RequestSerializer):
+    """A picture or PDF of the transfer."""
+
+    file = UploadField(help_text="JPEG, PNG, WebP, GIF or PDF, up to 10 MB")
+
+
+class TopUpProofSerializer(serializers.Serializer[Any]):
+    """The file as it is kept: written anew, without anything that was hidden in it."""
+
+    proof_id = serializers.CharField()
+    media_type = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    url = serializers.CharField(help_text="Shows it, until `url_expires_at`")
+    url_expires_at = serializers.DateTimeField()
+
+
+class TopUpSerializer(serializers.Serializer[Any]):
+    """A transfer and what was decided on it."""
+
+    top_up_no = serializers.CharField()
+    status = serializers.ChoiceField(TopUp.Status.choices)
+    currency = serializers.CharField()
+    amount = MoneyField()
+    approved_amount = MoneyField(allow_null=True)
+    reference = serializers.CharField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+    proof_id = serializers.CharField(allow_null=True)
+    reject_reason = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+
+
+class TopUpListSerializer(serializers.Serializer[Any]):
+    """A page of top-ups, the newest last."""
+
+    results = TopUpSerializer(many=True)
     next = serializers.CharField(allow_null=True)

@@ -18,10 +18,9 @@ from accounts.api.serializers import (
 from accounts.models import LedgerEntry
 from openplatform.core.api.caller import caller_of
 from openplatform.core.api.filters import filter_queryset, require_known_parameters
-from openplatform.core.api.pagination import PAGE_PARAMETERS, Page, page_body, read_page
+from openplatform.core.api.pagination import PAGE_PARAMETERS, number_after, page_body, read_page
 from openplatform.core.api.permissions import ANY_KEY
 from openplatform.core.api.views import PartnerAPIView
-from openplatform.core.errors import CursorInvalid
 from openplatform.core.scopes import Scope
 
 
@@ -73,8 +72,8 @@ class ListAccountEntriesView(PartnerAPIView):
         own = selectors.list_ledger_entries(partner_id=caller_of(request).partner_id)
         entries = filter_queryset(LedgerEntryFilter, request, own)
         page = read_page(request, order="entry_no")
-        if page.after is not None:
-            entries = entries.filter(entry_no__gt=_entry_no(page))
+        if (after := number_after(page)) is not None:
+            entries = entries.filter(entry_no__gt=after)
         return Response(
             page_body(
                 request,
@@ -84,10 +83,3 @@ class ListAccountEntriesView(PartnerAPIView):
                 show=selectors.entry_document,
             )
         )
-
-
-def _entry_no(page: Page) -> int:
-    match page.after:
-        case [int(entry_no)]:
-            return entry_no
-    raise CursorInvalid

@@ -5,15 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
-from accounts.services.top_ups import add_top_up
+from accounts.services import terms
+from accounts.services.top_ups import add_top_up, ask_for_top_up
 from accounts.services.wallet import open_wallet
+from openplatform.audit.services.recording import record_change
 from openplatform.core import money
 from openplatform.core.errors import FieldInvalid
 from openplatform.core.locking import require_transaction, transactional
+
+OPENING_BALANCE = "opening-balance"  # the reference of its top-up
+OPENED = "opened"  # the reason of terms that a partner begins with
 
 
 def add_partner(
@@ -27,7 +33,7 @@ def add_partner(
     actor: str,
     now: datetime,
 ) -> Partner:
-    """Step: a partner with its wallet; an opening balance is booked as a top-up."""
+    """Step: a partner with its wallet; an opening balance is booked at once, as a top-up."""
     require_transaction()
     partner = Partner.objects.create(code=code, name=name, email=email)
     open_wallet(
@@ -41,7 +47,7 @@ def add_partner(
         add_top_up(
             partner=partner,
             amount=opening_balance,
-            reference="opening-balance",
+            reference=OPENING_BALANCE,
             note="",
             actor=actor,
             now=now,
@@ -58,23 +64,43 @@ def register_partner(
     credit_limit: Decimal = money.ZERO,
     alert_threshold: Decimal = money.ZERO,
     opening_balance: Decimal = money.ZERO,
-    actor: str,
+    user: User,
     now: datetime,
 ) -> Partner:
-    """A new partner that has a wallet and neither pools nor keys yet.
+    """A new partner that has a wallet and neither pools nor keys yet, added by a member of staff.
+
+    Its money takes a second person as ever: an opening balance waits as a top-up, a large credit
+    line or alert threshold as a change of it.
 
     :raises FieldInvalid: when the code is taken.
     """
+    actor = user.get_username()
     try:
-        return add_partner(
-            code=code,
-            name=name,
-            email=email,
-            credit_limit=credit_limit,
-            alert_threshold=alert_threshold,
-            opening_balance=opening_balance,
-            actor=actor,
-            now=now,
-        )
+        partner = add_partner(code=code, name=name, email=email, actor=actor, now=now)
     except IntegrityError as error:
         raise FieldInvalid(_("There is a partner with this code"), pointer="/code") from error
+    record_change(
+        action="register_partner",
+        subject=partner,
+        before={},
+        after={"code": code, "name": name, "email": email},
+        actor=actor,
+        partner_id=partner.pk,
+    )
+    if opening_balance:
+        ask_for_top_up(
+            partner=partner,
+            amount=opening_balance,
+            reference=OPENING_BALANCE,
+            paid_at=None,
+            note="",
+            user=user,
+            now=now,
+        )
+    for name_of_term, amount in (
+        (terms.CREDIT_LIMIT, credit_limit),
+        (terms.ALERT_THRESHOLD, alert_threshold),
+    ):
+        if amount:
+            terms.ask_or_set(name_of_term, partner, amount, reason=OPENED, user=user, now=now)
+    return partner

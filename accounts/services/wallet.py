@@ -1,7 +1,9 @@
 """Steps that move money. Each is one statement on the wallet's row, the last lock of its service.
 
-The guard stands in the UPDATE itself, never in a read before it; entry numbers and times are given
-under the row's lock, so order of number, of time and of balance are one.
+The guards stand in the UPDATE itself, never in a read before it; entry numbers and times are given
+under the row's lock, so order of number, of time and of balance are one. What crosses the line of a
+warning is told by the same statement, from what is available before and after it, so that each
+crossing is told once.
 """
 
 from __future__ import annotations
@@ -10,56 +12,97 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from accounts.errors import BalanceInsufficient
+from accounts.errors import BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders
 from accounts.models import CreditLimitChange, LedgerEntry, Partner, Wallet
-from openplatform.core import money
-from openplatform.core.errors import FieldInvalid
+from accounts.services.warnings import announce_low_balance
+from openplatform.core import clock, money
+from openplatform.core.errors import DomainError, FieldInvalid
 from openplatform.core.locking import require_transaction
 from openplatform.core.statements import Sent, send
 
-HOLD = """
-    WITH wallet AS (
+ZONE = clock.PLATFORM_ZONE.key
+
+
+def _has_fallen(before: str) -> str:
+    # Under the threshold, and once more under half of it; a threshold of zero asks for no warning.
+    return (
+        f"alert_threshold > 0 AND (available < alert_threshold AND {before} >= alert_threshold"
+        f" OR available * 2 < alert_threshold AND ({before}) * 2 >= alert_threshold)"
+    )
+
+
+# An order is spent on the day of its hold. Of two holds around midnight the later day counts, in
+# whatever order they come by their lock.
+HOLD = f"""
+    WITH day AS (SELECT (clock_timestamp() AT TIME ZONE '{ZONE}')::date AS today), wallet AS (
         UPDATE accounts_wallet
-        SET held_amount = held_amount + %(amount)s, last_hold_no = last_hold_no + 1
+        SET held_amount = held_amount + %(amount)s, last_hold_no = last_hold_no + 1,
+            last_hold_at = greatest(clock_timestamp(), last_hold_at),
+            open_orders = open_orders + 1,
+            spent_on = greatest(spent_on, today),
+            spent_amount = least(
+                CASE WHEN spent_on >= today THEN spent_amount ELSE 0 END + %(amount)s,
+                %(limit)s - 0.01
+            )
+        FROM day
         WHERE partner_id = %(partner_id)s
             AND balance + credit_limit - held_amount >= %(amount)s
             AND held_amount + %(amount)s < %(limit)s
-        RETURNING last_hold_no, held_amount
+            AND open_orders < max_open_orders
+            AND (
+                daily_spending_cap IS NULL
+                OR CASE WHEN spent_on >= today THEN spent_amount ELSE 0 END + %(amount)s
+                    <= daily_spending_cap
+            )
+        RETURNING last_hold_no, last_hold_at, held_amount, alert_threshold,
+            balance + credit_limit - held_amount AS available
     )
     INSERT INTO accounts_holdentry
         (partner_id, hold_no, kind, amount, held_after, order_no, created_at)
     SELECT %(partner_id)s, last_hold_no, 'held', %(amount)s, held_amount, %(order_no)s,
-        clock_timestamp()
+        last_hold_at
     FROM wallet
-    RETURNING hold_no
-"""
-RELEASE = """
-    WITH wallet AS (
+    RETURNING hold_no, (SELECT {_has_fallen("available + %(amount)s")} FROM wallet)
+"""  # noqa: S608 - put together from constants
+RELEASE = f"""
+    WITH held AS (
+        SELECT (
+            SELECT (created_at AT TIME ZONE '{ZONE}')::date FROM accounts_holdentry
+            WHERE order_no = %(order_no)s AND kind = 'held'
+        ) AS made_on
+    ), wallet AS (
         UPDATE accounts_wallet
-        SET held_amount = held_amount - %(amount)s, last_hold_no = last_hold_no + 1
+        SET held_amount = held_amount - %(amount)s, last_hold_no = last_hold_no + 1,
+            last_hold_at = greatest(clock_timestamp(), last_hold_at),
+            open_orders = open_orders - 1,
+            spent_amount = CASE WHEN made_on = spent_on
+                THEN greatest(spent_amount - %(amount)s, 0) ELSE spent_amount END
+        FROM held
         WHERE partner_id = %(partner_id)s
-        RETURNING last_hold_no, held_amount
+        RETURNING last_hold_no, last_hold_at, held_amount
     )
     INSERT INTO accounts_holdentry
         (partner_id, hold_no, kind, amount, held_after, order_no, created_at)
     SELECT %(partner_id)s, last_hold_no, 'released', -%(amount)s, held_amount, %(order_no)s,
-        clock_timestamp()
+        last_hold_at
     FROM wallet
     RETURNING hold_no
-"""
+"""  # noqa: S608 - as above
 PAY = """
     WITH wallet AS (
         UPDATE accounts_wallet
         SET balance = balance - %(amount)s, held_amount = held_amount - %(amount)s,
+            open_orders = open_orders - 1,
             last_entry_no = last_entry_no + 1, last_hold_no = last_hold_no + 1,
-            last_entry_at = greatest(clock_timestamp(), last_entry_at)
+            last_entry_at = greatest(clock_timestamp(), last_entry_at),
+            last_hold_at = greatest(clock_timestamp(), last_hold_at)
         WHERE partner_id = %(partner_id)s
-        RETURNING last_entry_no, last_entry_at, balance, last_hold_no, held_amount
+        RETURNING last_entry_no, last_entry_at, balance, last_hold_no, last_hold_at, held_amount
     ), paid AS (
         INSERT INTO accounts_holdentry
             (partner_id, hold_no, kind, amount, held_after, order_no, created_at)
         SELECT %(partner_id)s, last_hold_no, 'paid', -%(amount)s, held_amount, %(order_no)s,
-            last_entry_at
+            last_hold_at
         FROM wallet
     )
     INSERT INTO accounts_ledgerentry
@@ -70,13 +113,17 @@ PAY = """
     FROM wallet
     RETURNING entry_no
 """
-CREDIT = """
+# `amount` is signed here. What is the merchant's own is its balance without what orders hold.
+BOOK = f"""
     WITH wallet AS (
         UPDATE accounts_wallet
         SET balance = balance + %(amount)s, last_entry_no = last_entry_no + 1,
             last_entry_at = greatest(clock_timestamp(), last_entry_at)
-        WHERE partner_id = %(partner_id)s AND balance + %(amount)s < %(limit)s
-        RETURNING last_entry_no, last_entry_at, balance
+        WHERE partner_id = %(partner_id)s
+            AND abs(balance + %(amount)s) < %(limit)s
+            AND (NOT %(own_money_only)s OR balance - held_amount + %(amount)s >= 0)
+        RETURNING last_entry_no, last_entry_at, balance, alert_threshold,
+            balance + credit_limit - held_amount AS available
     )
     INSERT INTO accounts_ledgerentry
         (partner_id, entry_no, kind, amount, balance_after, document, document_no, order_no,
@@ -84,8 +131,8 @@ CREDIT = """
     SELECT %(partner_id)s, last_entry_no, %(kind)s, %(amount)s, balance, %(document)s,
         %(document_no)s, '', '', '', %(note)s, last_entry_at
     FROM wallet
-    RETURNING entry_no
-"""
+    RETURNING entry_no, (SELECT {_has_fallen("available - %(amount)s")} FROM wallet)
+"""  # noqa: S608 - as above
 
 
 def open_wallet(
@@ -114,8 +161,21 @@ def open_wallet(
 
 
 def send_hold(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
-    """Step: set an amount aside for an order. No row comes back when it is not available."""
+    """Step: set an amount aside for an order; to be ended by :func:`require_held`."""
     return _send(HOLD, partner_id, amount, order_no=order_no, limit=money.LIMIT)
+
+
+def require_held(held: Sent, *, partner_id: int, amount: Decimal) -> None:
+    """Step: what became of a hold; a balance that it brought low is told of.
+
+    :raises BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders: when nothing was held.
+    """
+    row = held.row()
+    if row is None:
+        raise refusal_of_hold(partner_id=partner_id, amount=amount)
+    _hold_no, has_fallen = row
+    if has_fallen:
+        announce_low_balance(partner_id=partner_id)
 
 
 def send_release(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
@@ -128,7 +188,7 @@ def send_payment(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
     return _send(PAY, partner_id, amount, order_no=order_no)
 
 
-def credit(
+def book(
     *,
     partner_id: int,
     kind: LedgerEntry.Kind,
@@ -136,36 +196,65 @@ def credit(
     document: LedgerEntry.Document,
     document_no: str,
     note: str,
+    own_money_only: bool = False,
 ) -> int:
-    """Step: money in, for a document that is booked once; the entry number.
+    """Step: money in (positive) or out, for a document that is booked once; the entry number.
 
+    :param own_money_only: neither the credit line nor what orders hold may be used.
     :raises FieldInvalid: when the balance would be more than a wallet holds.
+    :raises BalanceInsufficient: when the partner's own money does not cover what goes out.
     """
-    row = _send(
-        CREDIT,
-        partner_id,
-        amount,
-        kind=kind.value,
-        document=document.value,
-        document_no=document_no,
-        note=note,
-        limit=money.LIMIT,
+    require_transaction()
+    row = send(
+        BOOK,
+        {
+            "partner_id": partner_id,
+            "amount": amount,
+            "kind": kind.value,
+            "document": document.value,
+            "document_no": document_no,
+            "note": note,
+            "own_money_only": own_money_only,
+            "limit": money.LIMIT,
+        },
     ).row()
     if row is None:
-        wallet = Wallet.objects.get(pk=partner_id)
-        maximum = money.to_text(money.LIMIT - money.CENT - wallet.balance)
-        raise FieldInvalid(pointer="/amount", maximum=maximum)
-    entry_no: int = row[0]
-    return entry_no
+        raise _refusal_of_booking(partner_id, amount, own_money_only)
+    entry_no, has_fallen = row
+    if has_fallen:
+        announce_low_balance(partner_id=partner_id)
+    return int(entry_no)
 
 
-def insufficient_balance(*, partner_id: int, amount: Decimal) -> BalanceInsufficient:
-    """The refusal of an amount, with what is missing."""
+def refusal_of_hold(*, partner_id: int, amount: Decimal) -> DomainError:
+    """Why an amount cannot be held, with what is missing: money, room under the cap, or order."""
     wallet = Wallet.objects.get(pk=partner_id)
+    if wallet.available_amount >= amount and amount < money.LIMIT:
+        spent = wallet.spent_amount_on(clock.now().astimezone(clock.PLATFORM_ZONE).date())
+        cap = wallet.daily_spending_cap
+        if cap is not None and spent + amount > cap:
+            return SpendingCapExceeded(
+                spending_cap=money.to_text(cap),
+                spent_today=money.to_text(spent),
+                total_amount=money.to_text(amount),
+            )
+        if wallet.open_orders >= wallet.max_open_orders:
+            return TooManyOpenOrders(maximum=wallet.max_open_orders)
     missing = max(amount - wallet.available_amount, money.CENT)
     return BalanceInsufficient(
         balance_missing=money.to_text(missing), total_amount=money.to_text(amount)
     )
+
+
+def _refusal_of_booking(partner_id: int, amount: Decimal, own_money_only: bool) -> DomainError:
+    wallet = Wallet.objects.get(pk=partner_id)
+    own = wallet.balance - wallet.held_amount
+    if own_money_only and own + amount < 0:
+        return BalanceInsufficient(
+            pointer="/amount", balance_missing=money.to_text(max(-own - amount, money.CENT))
+        )
+    room = money.LIMIT - money.CENT - abs(wallet.balance)
+    return FieldInvalid(pointer="/amount", maximum=money.to_text(room))
 
 
 def _send(statement: str, partner_id: int, amount: Decimal, **parameters: Any) -> Sent:

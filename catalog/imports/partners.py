@@ -91,7 +91,9 @@ class PartnerImporter(Importer):
 
     def finish(self) -> None:
         add_assignments(partners=self._receivers)
-        set_alert_thresholds(thresholds=self._thresholds)
+        set_alert_thresholds(
+            thresholds=self._thresholds, actor=self.context.actor, now=self.context.now
+        )
 
 
 PARTNERS = Resource(

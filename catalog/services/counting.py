@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from catalog.models import Stock
 from catalog.services.stock import StockChange, apply_counts
+from openplatform.audit.services.recording import record_change
 from openplatform.core.errors import NotFound
 from openplatform.core.locking import transactional
+
+COUNTED = ["on_hand", "safety_quantity", "shortage_quantity"]
 
 
 @transactional
@@ -26,9 +29,11 @@ def count_stock(
     :raises NotFound: when there is no such row.
     :raises Refusal: when the stock is not as expected.
     """
-    stock = Stock.objects.filter(pk=stock_id).first()
+    locked = Stock.objects.select_for_update(no_key=True, of=("self",))
+    stock = locked.select_related("sku", "warehouse").filter(pk=stock_id).first()
     if stock is None:
         raise NotFound
+    before = {name: getattr(stock, name) for name in COUNTED}
     change = StockChange(
         warehouse_id=stock.warehouse_id,
         sku_id=stock.sku_id,
@@ -38,5 +43,12 @@ def count_stock(
         safety_quantity=safety_quantity,
     )
     apply_counts(changes=[change], document_no=document_no, actor=actor)
-    stock.refresh_from_db()
+    stock.refresh_from_db(fields=COUNTED)
+    record_change(
+        action="count_stock",
+        subject=stock,
+        before=before,
+        after={**{name: getattr(stock, name) for name in COUNTED}, "document_no": document_no},
+        actor=actor,
+    )
     return stock

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
 from catalog.models import Pool, PoolAssignment, PoolMembership, Sku
+from openplatform.audit.services.recording import record_change
 from openplatform.core.errors import DomainError, FieldInvalid, NotFound, refuse_if
 from openplatform.core.locking import require_transaction, transactional
 from openplatform.core.statements import send
@@ -61,9 +62,19 @@ def curate_pool(
     _require_known(by_code, {"add": add, "remove": remove})
     removed = [by_code[code] for code in remove]
     added = [by_code[code] for code in add]
+    before = _codes_in(pool, [sku.pk for sku in {*removed, *added}])
     with _telling_sight([sku.pk for sku in {*removed, *added}]):
         _delete_memberships(pool, [sku.pk for sku in removed])
         _create_memberships({pool.pk: [sku.pk for sku in added]})
+    after = _codes_in(pool, [sku.pk for sku in {*removed, *added}])
+    if before != after:
+        record_change(
+            action="curate_pool",
+            subject=pool,
+            before={"skus_taken_out": sorted(before - after)} if before - after else {},
+            after={"skus_taken_in": sorted(after - before)} if after - before else {},
+            actor=actor,
+        )
     log.info("pool_curated", pool=pool_code, added=len(added), removed=len(removed), actor=actor)
 
 
@@ -79,7 +90,15 @@ def assign_partners(*, pool_code: str, partner_codes: Collection[str], actor: st
     codes = list(dict.fromkeys(partner_codes))
     by_code = {partner.code: partner for partner in Partner.objects.filter(code__in=codes)}
     _require_known(by_code, {"partners": codes})
+    before = sorted(pool.assignments.values_list("partner__code", flat=True))
     set_partners(pool=pool, partners=list(by_code.values()))
+    record_change(
+        action="assign_partners",
+        subject=pool,
+        before={"partners": before},
+        after={"partners": sorted(codes)},
+        actor=actor,
+    )
     log.info("pool_assigned", pool=pool_code, partners=codes, actor=actor)
 
 
@@ -165,6 +184,11 @@ def _require_known(known: Collection[str], asked: Mapping[str, Collection[str]])
         if code not in known
     ]
     refuse_if(faults)
+
+
+def _codes_in(pool: Pool, sku_ids: Collection[int]) -> set[str]:
+    memberships = PoolMembership.objects.filter(pool=pool, sku_id__in=sku_ids)
+    return set(memberships.values_list("sku__code", flat=True))
 
 
 def _skus_of(pool_ids: Collection[int]) -> list[int]:

@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Partner, Wallet
+from accounts.models import Partner
 from accounts.services.keys import add_key
 from accounts.services.partners import add_partner
+from accounts.services.terms import ALERT_THRESHOLD, set_term
 from catalog.models import Pool
 from catalog.services.membership import assign_pools
 from openplatform.core import money
@@ -69,7 +70,7 @@ def create_partner(
     refuse_if(faults)
     partner = add_partner(code=code, name=name, email=email, **amounts, actor=actor, now=now)
     assign_pools(partner=partner, pools=known.values())
-    _key, text = add_key(partner=partner, scopes=scopes or Scope.values)
+    _key, text = add_key(partner=partner, scopes=scopes or Scope.values, actor=actor)
     return partner, text
 
 
@@ -106,10 +107,12 @@ def update_partner(*, partner: Partner, name: str, email: str | None = None) -> 
     return bool(changed)
 
 
-def set_alert_thresholds(*, thresholds: Mapping[int, Decimal]) -> None:
+def set_alert_thresholds(*, thresholds: Mapping[int, Decimal], actor: str, now: datetime) -> None:
     """Step: when partners (by id) are warned. No money moves, but wallets are locked: in order of
     partner, and last.
     """
     require_transaction()
-    for partner_id, threshold in sorted(thresholds.items()):
-        Wallet.objects.filter(partner_id=partner_id).update(alert_threshold=threshold)
+    for partner in Partner.objects.filter(pk__in=thresholds).order_by("pk"):
+        set_term(
+            ALERT_THRESHOLD, partner, thresholds[partner.pk], reason="import", actor=actor, now=now
+        )

@@ -9,6 +9,7 @@ import structlog
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Sku
+from openplatform.audit.services.recording import Change, record_changes
 from openplatform.core.errors import FieldInvalid, refuse_if
 from openplatform.core.locking import require_transaction, transactional
 from openplatform.messaging.services.publishing import publish_skus
@@ -27,20 +28,33 @@ def set_shelf_state(
     :raises Refusal: with a fault for each code that does not exist.
     """
     codes = list(dict.fromkeys(sku_codes))
-    known = dict(
-        Sku.objects.select_for_update(no_key=True)
+    known = {
+        sku.code: sku
+        for sku in Sku.objects.select_for_update(no_key=True)
         .filter(code__in=codes)
         .order_by("id")
-        .values_list("code", "shelf_state")
-    )
+        .only("code", "name", "shelf_state")
+    }
     refuse_if([
         FieldInvalid(_("%(code)s does not exist") % {"code": code}, pointer=f"/skus/{index}")
         for index, code in enumerate(codes)
         if code not in known
     ])  # fmt: skip
-    moved = sorted(code for code, present in known.items() if present != state)
+    moved = sorted(code for code, sku in known.items() if sku.shelf_state != state)
     Sku.objects.filter(code__in=moved).update(shelf_state=state, updated_at=now)
     publish_shelf_state(state=state, skus=moved)
+    record_changes(
+        action="set_shelf_state",
+        changes=[
+            Change(
+                known[code],
+                {"shelf_state": known[code].shelf_state},
+                {"shelf_state": state.value},
+            )
+            for code in moved
+        ],
+        actor=actor,
+    )
     log.info("shelf_state_set", state=state.value, skus=len(moved), actor=actor)
     return moved
 

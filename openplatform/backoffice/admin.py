@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from openplatform.core.admin.decorators import display
+from openplatform.core.admin.edits import record_password_change
 from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyAdmin
 
 for _model in (User, Group, Schedule, Success, Failure, OrmQ):
@@ -25,7 +29,13 @@ for _model in (User, Group, Schedule, Success, Failure, OrmQ):
         admin.site.unregister(_model)
 
 
-VERBS = {"add": _("Add"), "change": _("Change"), "delete": _("Delete"), "view": _("View")}
+VERBS = {
+    "add": _("Add"),
+    "change": _("Change"),
+    "delete": _("Delete"),
+    "view": _("View"),
+    "decide": _("Decide"),
+}
 
 
 def _with_names(field: Any) -> Any:
@@ -42,7 +52,7 @@ def _name_of(permission: Permission) -> str:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg] # unfold's takes none
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc] # unfold's takes none
     """Staff."""
 
     form = UserChangeForm
@@ -55,6 +65,22 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg] # unfold
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         """Named permissions."""
         return _with_names(super().formfield_for_manytomany(db_field, request, **kwargs))
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,
+        form_url: str = "",
+    ) -> HttpResponse:
+        """Django's page; that the password is another one stands in the trail."""
+        with transaction.atomic():
+            user: User = self.get_row(request, unquote(id))
+            before = user.password
+            response: HttpResponse = super().user_change_password(request, id, form_url)
+            user.refresh_from_db()
+            if user.password != before:
+                record_password_change(user, actor=request.user.get_username())
+        return response
 
 
 @admin.register(Group)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from accounts.models import Contact
+from accounts.recipients import list_owners, list_stale_contacts
+from openplatform.approvals.selectors import list_pending
 from openplatform.backoffice import selectors
 from openplatform.core import clock
 
 ROWS = 8
 # A message waits for its number for well under a second; a minute means that no worker runs.
 OUTBOX_ALERT_SECONDS = 60
+APPROVAL_ALERT = timedelta(days=1)
+BOOKS_ALERT = timedelta(hours=26)  # they are checked every day
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class Card:
     url: str
     note: str = ""
     is_alert: bool = False
+    topic: str = ""  # of the mails about it
+    owner: str = ""  # who of our own side is told of it, while it is an alert
 
 
 def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -37,14 +46,117 @@ def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
     cards: list[Card] = []
     if request.user.has_perm("orders.view_order"):
         cards += _show_orders(now, context)
+    may_see_owners = request.user.has_perm("accounts.view_contact")
+    if request.user.has_perm("approvals.view_approval"):
+        cards.append(_approvals_card(now))
     if request.user.has_perm("accounts.view_wallet"):
         cards.append(_show_wallets(context))
+    if request.user.has_perm("accounts.view_bookcheck"):
+        cards.append(_books_card(now))
+    if request.user.has_perm("accounts.view_apikey"):
+        cards.append(_keys_card(now))
+    if may_see_owners:
+        cards.append(_contacts_card(now))
     if request.user.has_perm("catalog.view_stock"):
         cards.append(_show_stock(context))
     if request.user.has_perm("messaging.view_outbox"):
         cards.append(_outbox_card(now))
-    context["cards"] = cards
+    context["cards"] = [_with_owner(card) for card in cards] if may_see_owners else cards
     return context
+
+
+def _with_owner(card: Card) -> Card:
+    """An alert about which our own side's people can be told names them, or their absence."""
+    if not (card.is_alert and card.topic):
+        return card
+    names = [contact.name for contact in list_owners(topic=card.topic)]
+    owner = _("Owner: %(names)s") % {"names": "、".join(names)}
+    return replace(card, owner=owner if names else _("Nobody of our own side is told of this"))
+
+
+def _approvals_card(now: datetime) -> Card:
+    pending = list_pending()
+    count = pending.count()
+    oldest = pending.first()
+    note = _("Nothing waits for a second person")
+    if oldest is not None:
+        note = _("The oldest waits for %(age)s") % {
+            "age": timesince(oldest.requested_at, now, depth=1)
+        }
+    return Card(
+        _("Waiting approvals"),
+        f"{count:,}",
+        "approval",
+        reverse("admin:approvals_approval_changelist", query={"status__exact": "pending"}),
+        note=note,
+        is_alert=oldest is not None and now - oldest.requested_at > APPROVAL_ALERT,
+    )
+
+
+def _books_card(now: datetime) -> Card:
+    check = selectors.get_last_book_check()
+    url = reverse("admin:accounts_bookcheck_changelist")
+    if check is None:
+        return Card(_("Books"), "—", "fact_check", url, note=_("Not checked yet"))
+    age = now - check.started_at
+    note = _("Checked %(age)s ago, %(count)s wallets") % {
+        "age": timesince(check.started_at, now, depth=1), "count": f"{check.wallet_count:,}",
+    }  # fmt: skip
+    value = _("In order")
+    if not check.is_ok:
+        value = ngettext(
+            "%(count)d difference", "%(count)d differences", check.difference_count
+        ) % {"count": check.difference_count}
+    return Card(
+        _("Books"),
+        value,
+        "fact_check",
+        url if check.is_ok else reverse("admin:accounts_bookcheck_change", args=(check.pk,)),
+        note=note,
+        is_alert=not check.is_ok or age > BOOKS_ALERT,
+        topic=Contact.Topic.BOOKS_DIFFER,
+    )
+
+
+def _keys_card(now: datetime) -> Card:
+    ending = selectors.list_ending_keys(now=now)
+    count = ending.count()
+    first = ending.first()
+    note = _("No key ends within 30 days")
+    if first is not None and first.expires_at is not None:
+        note = _("%(partner)s, %(key)s: in %(time)s") % {
+            "partner": first.partner.name,
+            "key": first,
+            "time": timeuntil(first.expires_at, now, depth=1),
+        }
+    return Card(
+        _("Keys about to end"),
+        f"{count:,}",
+        "key",
+        reverse(
+            "admin:accounts_apikey_changelist",
+            query={
+                "expires_at__gt": now.isoformat(),
+                "expires_at__lte": (now + selectors.KEYS_END_WITHIN).isoformat(),
+                "revoked_at__isnull": "True",
+            },
+        ),
+        note=note,
+        is_alert=count > 0,
+        topic=Contact.Topic.KEY_EXPIRING,
+    )
+
+
+def _contacts_card(now: datetime) -> Card:
+    count = list_stale_contacts(now=now).count()
+    return Card(
+        _("Contacts to confirm"),
+        f"{count:,}",
+        "contacts",
+        reverse("admin:accounts_contact_changelist", query={"confirmed": "stale"}),
+        note=_("Nobody has made sure of them for 90 days"),
+        is_alert=count > 0,
+    )
 
 
 def _show_orders(now: datetime, context: dict[str, Any]) -> list[Card]:
@@ -93,14 +205,15 @@ def _show_orders(now: datetime, context: dict[str, Any]) -> list[Card]:
 def _show_wallets(context: dict[str, Any]) -> Card:
     low = selectors.list_low_wallets()
     count = low.count()
-    context["low_wallets"] = low[:ROWS]
+    context["low_wallets"] = selectors.list_wallets_with_runway(low[:ROWS])
     return Card(
         _("Low balances"),
         f"{count:,}",
         "account_balance_wallet",
-        reverse("admin:accounts_wallet_changelist"),
+        reverse("admin:accounts_wallet_changelist", query={"alert": "low"}),
         note=_("Available below the alert threshold"),
         is_alert=count > 0,
+        topic=Contact.Topic.BALANCE_LOW,
     )
 
 

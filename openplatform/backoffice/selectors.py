@@ -9,7 +9,8 @@ from decimal import Decimal
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from accounts.models import Wallet
+from accounts.models import ApiKey, BookCheck, Wallet
+from accounts.selectors import Runway, get_runway
 from catalog.models import Stock
 from openplatform.core import money
 from openplatform.core.clock import PLATFORM_ZONE
@@ -19,6 +20,7 @@ from orders.services.shipping import SHIPPABLE
 from orders.states import OrderStatus
 
 CHART_DAYS = 14
+KEYS_END_WITHIN = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,27 @@ def list_low_wallets() -> QuerySet[Wallet]:
         .select_related("partner")
         .order_by("can_spend", "partner__code")
     )
+
+
+def list_wallets_with_runway(wallets: QuerySet[Wallet]) -> list[tuple[Wallet, Runway]]:
+    """Each wallet, and how long it lasts; one more statement for each."""
+    return [(wallet, get_runway(wallet=wallet)) for wallet in wallets]
+
+
+def list_ending_keys(*, now: datetime) -> QuerySet[ApiKey]:
+    """Keys that still open something and end within thirty days, the next one first."""
+    return (
+        ApiKey.objects.filter(
+            revoked_at=None, expires_at__gt=now, expires_at__lte=now + KEYS_END_WITHIN
+        )
+        .select_related("partner")
+        .order_by("expires_at")
+    )
+
+
+def get_last_book_check() -> BookCheck | None:
+    """The newest look at the books as they were then; None before the first."""
+    return BookCheck.objects.order_by("-id").first()
 
 
 def list_empty_stock() -> QuerySet[Stock]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from email.utils import parseaddr
 from pathlib import Path
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
@@ -26,13 +31,45 @@ def read_bool(name: str, *, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}")
 
 
-def read_int(name: str, default: int) -> int:
-    """:raises ImproperlyConfigured: unless it is a whole number."""
+def read_int(name: str, default: int, *, minimum: int | None = None) -> int:
+    """:raises ImproperlyConfigured: unless it is a whole number, and not under the minimum."""
     value = read_text(name, str(default))
     try:
-        return int(value)
+        number = int(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}") from error
+    if minimum is not None and number < minimum:
+        raise ImproperlyConfigured(f"{name} must be {minimum} or more, not {number}")
+    return number
+
+
+def read_amount(name: str, default: str) -> Decimal:
+    """:raises ImproperlyConfigured: unless it is an amount of money, not negative."""
+    value = read_text(name, default)
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", value, re.ASCII):
+        raise ImproperlyConfigured(f"{name} must be an amount such as 10000.00, not {value!r}")
+    return Decimal(value)
+
+
+def read_choice(name: str, choices: Sequence[str], default: str) -> str:
+    """:raises ImproperlyConfigured: unless it is one of the choices."""
+    value = read_text(name, default) or default
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
+def read_mailbox(name: str, default: str) -> str:
+    """A mail address, with or without a name before it: ``Open Platform <mail@example.com>``.
+
+    :raises ImproperlyConfigured: unless it is one.
+    """
+    value = read_text(name, default) or default
+    try:
+        validate_email(parseaddr(value)[1] if value.isprintable() else "")
+    except ValidationError as error:
+        raise ImproperlyConfigured(f"{name} must be a mail address, not {value!r}") from error
+    return value
 
 
 def read_list(name: str) -> list[str]:

@@ -9,11 +9,15 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from openplatform.demo.narration import Json, Narrator
 
 SHANGHAI, GUANGDONG, BEIJING = "310000", "440000", "110000"
+STREET = "建国路示例街 8 号"
+ADDRESS = f"北京朝阳区{STREET}"
+SURE = 0.8  # from this confidence on, a program may take the first candidate
 NOBODY_DELIVERS_TO = "650102"  # 新疆 乌鲁木齐 天山区
 UNKNOWN_SKU = "NO-SUCH-SKU"
 BATCH = 100
@@ -58,12 +62,11 @@ class MerchantDay:
         head = self._look_at_account()
         offers = self._read_offers(self._read_pool())
         basket = self._find_split_basket(offers)
-        district = self._find_district(BEIJING)
         consignee = {
             "name": "李示例",
             "phone": "13800000000",
-            "region": district,
-            "address": "示例街 8 号",
+            "region": self._find_region(ADDRESS),
+            "address": STREET,
         }
         self._be_refused(offers, basket, consignee)
         order = self._place(basket, consignee)
@@ -71,6 +74,7 @@ class MerchantDay:
         self._follow_shipping(order, head)
         self._check_messages(order, head)
         self._check_ledger(order)
+        self._report_top_up()
         self.narrator.begin("done")
         return self.narrator.call(
             "GET", f"/orders/{order['order_no']}", show=_pick("order_no", "status", "total_amount")
@@ -172,20 +176,26 @@ class MerchantDay:
         )
         return {row["sku"] for row in answer["results"] if row.get("in_stock")}
 
-    def _find_district(self, province: str) -> str:
+    def _find_region(self, address: str) -> str:
         self.narrator.begin("address")
-        code = province
-        for _level in ("city", "district"):
-            answer = self.narrator.call(
-                "GET",
-                f"/regions?parent={code}",
-                show=lambda body: [
-                    {"code": row["code"], "name": row["name"]} for row in body["results"][:4]
-                ],
-            )
-            self.narrator.expect(bool(answer["results"]), "no_district", code=code)
-            code = str(answer["results"][0]["code"])
-        return code
+        answer = self.narrator.call(
+            "POST",
+            "/regions/resolve",
+            {"text": address},
+            show=lambda body: [
+                {
+                    "code": candidate["code"],
+                    "path": " ".join(place["name"] for place in candidate["path"]),
+                    "confidence": candidate["confidence"],
+                }
+                for candidate in body["results"][:3]
+            ],
+        )
+        found = answer["results"]
+        self.narrator.expect(
+            bool(found) and found[0]["confidence"] >= SURE, "no_region", address=address
+        )
+        return str(found[0]["code"])
 
     def _be_refused(
         self, offers: Sequence[Offer], basket: Sequence[Offer], consignee: Json
@@ -360,6 +370,24 @@ class MerchantDay:
             entries=booked,
         )
 
+    def _report_top_up(self) -> None:
+        self.narrator.begin("top_up")
+        before = self.narrator.call(
+            "GET", "/account", show=_pick("balance", "daily_spend", "runway_days")
+        )
+        body = {"amount": "1000.00", "reference": _number(), "paid_at": _moment()}
+        show = _pick("top_up_no", "status", "amount", "approved_amount")
+        top_up = self.narrator.call("POST", "/account/top-ups", body, status=201, show=show)
+        number = top_up["top_up_no"]
+        again = self.narrator.call("POST", "/account/top-ups", body, show=show)
+        self.narrator.expect(again["top_up_no"] == number, "top_up_twice", number=number)
+        after = self.narrator.call("GET", "/account", show=_pick("balance"))
+        self.narrator.expect(
+            top_up["status"] == "pending" and after["balance"] == before["balance"],
+            "top_up_unseen",
+            number=number,
+        )
+
     def _expect_status(self, order: Json, *expected: str) -> None:
         self.narrator.expect(
             order["status"] in expected,
@@ -372,6 +400,10 @@ class MerchantDay:
 
 def _number() -> str:
     return f"DAY-{secrets.token_hex(6).upper()}"
+
+
+def _moment() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _another_range(offers: Sequence[Offer], basket: Sequence[Offer]) -> Offer | None:

@@ -29,8 +29,9 @@ STEPS: dict[str, tuple[str, str]] = {
         "Stock by region: yes or no, never a number. What 上海 can get, 广东 may not.",
     ),
     "address": (
-        "地址库：省、市、区逐级查询，订单地址用到区县的编码。",
-        "The address library: province, city, district; an order names the district's code.",
+        "地址库：从一段地址文字找到区县编码，带候选与可信度；订单地址用这个编码。",
+        "The address library: from free text to the district's code, ranked with a confidence; an "
+        "order names that code.",
     ),
     "refused": (
         "被拒绝的下单：每一行错在哪里一次说清，且不占用库存、余额和单号。",
@@ -67,6 +68,11 @@ STEPS: dict[str, tuple[str, str]] = {
         "账本：这张订单一笔付款，金额与订单分毫不差，并记下付款后的余额。",
         "The ledger: one payment for this order, to the cent, with the balance after it.",
     ),
+    "top_up": (
+        "充值：上报一笔转账，财务双人复核后入账；同一笔转账再报一次，还是同一张充值单。",
+        "A top-up: a transfer is reported, and in the balance once finance approved it in twos; "
+        "the same transfer again is the same top-up.",
+    ),
     "done": (
         "一天结束：从商品池到付款、发货、对上账，只用了一把密钥。",
         "The day is over: from the pool to a paid, shipped and booked order, with only a key.",
@@ -97,9 +103,9 @@ FAILURES: dict[str, tuple[str, str]] = {
         "没有起订量大于 1 的在售商品，无法演示拒单。",
         "No SKU on shelf has a minimum above 1, so a refusal cannot be shown.",
     ),
-    "no_district": (
-        "地址库里没有 {code} 的下级区县。",
-        "The library has no district under {code}.",
+    "no_region": (
+        "地址库认不出“{address}”。",
+        "The address library is not sure where {address} is.",
     ),
     "faults": (
         "拒单应说明 {expected}，实际是 {codes}。",
@@ -139,6 +145,14 @@ FAILURES: dict[str, tuple[str, str]] = {
     "ledger": (
         "订单 {number} 应有一笔 {amount} 的付款，账本里是 {entries}。",
         "Order {number} should have one payment of {amount}; the ledger has {entries}.",
+    ),
+    "top_up_twice": (
+        "同一笔转账应仍是充值单 {number}。",
+        "The same transfer should have been top-up {number} again.",
+    ),
+    "top_up_unseen": (
+        "充值单 {number} 未经复核就动了余额。",
+        "Top-up {number} moved the balance before anybody approved it.",
     ),
 }
 

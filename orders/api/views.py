@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from openplatform.core import clock
-from openplatform.core.api.caller import caller_of
+from openplatform.core.api.caller import actor_of, caller_of
 from openplatform.core.api.fields import EmptyRequest, read_body
 from openplatform.core.api.filters import filter_queryset, require_known_parameters
 from openplatform.core.api.pagination import PAGE_PARAMETERS, Page, page_body, read_page
@@ -44,11 +44,6 @@ from orders.services.placement import place_order
 
 PLACE_ORDER = PlaceOrderRequest()
 EMPTY = EmptyRequest()
-
-
-def actor_of(request: Request) -> str:
-    """Who acts, for the history: the key, not a person."""
-    return f"key:{caller_of(request).key_id}"
 
 
 class ListOrdersView(PartnerAPIView):

@@ -30,15 +30,18 @@ from orders.planning import OrderPlan, plan_order
 from orders.requests import OrderRequest
 from orders.selectors.trees import read_trees, send_trees
 
+# A retired region is that which follows it; only a retired one has a successor.
 CONTEXT = """
     SELECT partner.status, partner.code,
         clock_timestamp() + make_interval(mins => partner.order_expiry_minutes) AS expires_at,
-        region.level, region.has_children, region.path_name,
+        region.code AS region_code, region.level, region.has_children, region.path_name,
         known.order_no AS known_order_no, known.fingerprint AS known_fingerprint,
         tariff.first_weight_grams, tariff.first_amount, tariff.step_weight_grams,
         tariff.step_amount
     FROM accounts_partner partner
-    LEFT JOIN regions_region region ON region.code = %(region)s AND NOT region.is_retired
+    LEFT JOIN regions_region given ON given.code = %(region)s
+    LEFT JOIN regions_region region
+        ON region.code = coalesce(given.successor_id, given.code) AND NOT region.is_retired
     LEFT JOIN orders_order known
         ON known.partner_id = partner.id AND known.merchant_order_no = %(merchant_order_no)s
     LEFT JOIN orders_freighttemplate tariff ON tariff.is_active
@@ -115,7 +118,7 @@ def place_order(
     :raises PartnerSuspended: when the partner may not place orders.
     :raises Refusal: with all faults of the first stage that fails: 422 for what cannot be ordered,
         409 for shelf, price and stock.
-    :raises BalanceInsufficient: when the hold is not covered.
+    :raises BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders: when nothing can be held.
     :raises TemporarilyUnavailable: when others keep getting in between.
     """
     locks_first = False
@@ -176,7 +179,7 @@ def _place(
     check_request(request, facts, context)
     plan = plan_order(request, facts, context, partner_id=partner_id, now=now)
     if plan.order["total_amount"] >= money.LIMIT:  # more than any balance can hold
-        raise wallet.insufficient_balance(partner_id=partner_id, amount=plan.order["total_amount"])
+        raise wallet.refusal_of_hold(partner_id=partner_id, amount=plan.order["total_amount"])
     answer = Answer(201, to_json(plan.document))
     with together():
         inserted = send(INSERT, plan.parameters())
@@ -207,10 +210,9 @@ def _require_written(plan: OrderPlan, inserted: Sent, reserved: Sent, held: Sent
         raise _PlacedMeanwhile
     if len(reserved.rows()) < len(set(plan.stock_ids)):
         raise _StockTaken
-    if held.row() is None:
-        raise wallet.insufficient_balance(
-            partner_id=plan.order["partner_id"], amount=plan.order["total_amount"]
-        )
+    wallet.require_held(
+        held, partner_id=plan.order["partner_id"], amount=plan.order["total_amount"]
+    )
 
 
 def _replayed(request: OrderRequest, context: dict[str, Any], replay: ReplayKey | None) -> Answer:

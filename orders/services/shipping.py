@@ -8,6 +8,7 @@ from datetime import datetime
 from django.utils.translation import gettext_lazy as _
 
 from catalog.services import stock
+from openplatform.audit.services.recording import record_change
 from openplatform.core.errors import FieldInvalid, NotFound
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import require_transaction, transactional
@@ -38,8 +39,14 @@ def ship_suborder(
     actor: str,
     now: datetime,
 ) -> Shipment:
-    """A parcel of a suborder; see :func:`add_shipment`."""
-    return add_shipment(
+    """A parcel of a suborder; see :func:`add_shipment`. A member of staff sent it."""
+    before = Suborder.objects.filter(order_no=suborder_no).first()
+    known: set[int] = set()
+    if before is not None:
+        order = Order.objects.select_for_update(no_key=True).get(pk=before.order_id)
+        before.refresh_from_db()
+        known = set(before.shipments.values_list("pk", flat=True))
+    shipment = add_shipment(
         suborder_no=suborder_no,
         carrier_code=carrier_code,
         waybill_no=waybill_no,
@@ -48,6 +55,21 @@ def ship_suborder(
         actor=actor,
         now=now,
     )
+    if before is not None and shipment.pk not in known:
+        record_change(
+            action="ship_suborder",
+            subject=before,
+            before={"status": before.status},
+            after={
+                "status": Suborder.objects.values_list("status", flat=True).get(pk=before.pk),
+                "shipment_no": shipment.shipment_no,
+                "carrier": carrier_code,
+                "waybill_no": waybill_no,
+            },
+            actor=actor,
+            partner_id=order.partner_id,
+        )
+    return shipment
 
 
 def add_shipment(

@@ -4,17 +4,48 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from accounts.services.wallet import send_hold, send_payment, send_release
+from django.contrib.auth.models import User
+
+from accounts.models import Partner, TopUp
+from accounts.services.top_ups import add_top_up
+from accounts.services.wallet import require_held, send_hold, send_payment, send_release
+from openplatform.core import clock
+from openplatform.core.errors import DomainError
 from openplatform.core.locking import transactional
 
 
 @transactional
+def hold_or_refuse(partner_id: int, order_no: str, amount: str) -> None:
+    """Hold an amount, or raise why not."""
+    held = send_hold(partner_id=partner_id, order_no=order_no, amount=Decimal(amount))
+    require_held(held, partner_id=partner_id, amount=Decimal(amount))
+
+
 def hold(partner_id: int, order_no: str, amount: str) -> bool:
     """Whether the amount was available and is held now."""
-    return (
-        send_hold(partner_id=partner_id, order_no=order_no, amount=Decimal(amount)).row()
-        is not None
+    try:
+        hold_or_refuse(partner_id, order_no, amount)
+    except DomainError:
+        return False
+    return True
+
+
+@transactional
+def add_money(partner: Partner, amount: str, reference: str, note: str = "") -> TopUp:
+    """A top-up that is booked at once."""
+    return add_top_up(
+        partner=partner,
+        amount=Decimal(amount),
+        reference=reference,
+        note=note,
+        actor="test",
+        now=clock.now(),
     )
+
+
+def make_staff(name: str, *, is_superuser: bool = True) -> User:
+    """A member of staff, who may do everything unless told otherwise."""
+    return User.objects.create_user(name, is_staff=True, is_superuser=is_superuser)
 
 
 @transactional

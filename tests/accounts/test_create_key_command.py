@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import ApiKey
+from openplatform.audit.models import AuditEntry
 from openplatform.core.scopes import Scope
+from tests.accounts.signing import PUBLIC_KEY
 from tests.cast import Api, Merchant
 
 
@@ -45,6 +48,23 @@ def test_answer_is_json_when_asked(merchant: Merchant) -> None:
     assert ApiKey.objects.get(prefix=answer["prefix"]).note == "the warehouse"
 
 
+def test_terms_are_stored_when_they_are_given(merchant: Merchant, tmp_path: Path) -> None:
+    pem = tmp_path / "public.pem"
+    pem.write_text(PUBLIC_KEY)
+
+    text = create(
+        *("--partner", "acme", "--scope", "all", "--allow", "203.0.113.0/24"),
+        *("--allow", "2001:db8::/32", "--requests-per-minute", "30"),
+        *("--public-key", str(pem), "--requires-signature"),
+    ).strip()
+
+    key = ApiKey.objects.get(prefix=text[:11])
+    assert key.allowed_networks == ["203.0.113.0/24", "2001:db8::/32"]
+    assert (key.requests_per_minute, key.requires_signature) == (30, True)
+    assert key.public_key == PUBLIC_KEY
+    assert AuditEntry.objects.get(subject_id=str(key.pk)).actor == "create_key"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -59,6 +79,15 @@ def test_answer_is_json_when_asked(merchant: Merchant) -> None:
             ["--partner", "acme", "--scope", "all", "--expires-at", "2020-01-31T00:00:00Z"],
             "is past",
         ),
+        (
+            ["--partner", "acme", "--scope", "all", "--allow", "10.0.0.1/8", "--allow", "x"],
+            "/allowed_networks/0 field_invalid: .*\n/allowed_networks/1 field_invalid: ",
+        ),
+        (
+            ["--partner", "acme", "--scope", "all", "--requires-signature"],
+            "/requires_signature field_invalid",
+        ),
+        (["--partner", "acme", "--scope", "all", "--public-key", "/nowhere"], "cannot be read"),
     ],
 )
 def test_command_fails_and_makes_nothing_when_it_is_refused(

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.models import CreditLimitChange, HoldEntry, LedgerEntry, Wallet
-from accounts.services.wallet import credit, insufficient_balance, send_hold
+from accounts.services.wallet import book, refusal_of_hold, send_hold
+from openplatform.core import clock
 from openplatform.core.locking import NotInTransaction
 from tests.accounts.money_moves import hold, pay, release
 from tests.cast import Merchant, make_merchant
@@ -65,6 +67,19 @@ def test_hold_becomes_a_payment_when_the_order_is_paid(payer: Merchant) -> None:
     assert (entry.document, entry.document_no, entry.order_no) == ("order", "S-1", "S-1")
 
 
+def test_times_do_not_go_back_when_the_clock_does(payer: Merchant) -> None:
+    ahead = clock.now() + timedelta(hours=1)
+    Wallet.objects.update(last_hold_at=ahead, last_entry_at=ahead)
+
+    hold(payer.partner.pk, "S-1", "1.00")
+    hold(payer.partner.pk, "S-2", "1.00")
+    release(payer.partner.pk, "S-1", "1.00")
+    pay(payer.partner.pk, "S-2", "1.00")
+
+    assert set(HoldEntry.objects.values_list("created_at", flat=True)) == {ahead}
+    assert LedgerEntry.objects.get(kind="order_payment").created_at == ahead
+
+
 def test_balance_goes_below_zero_when_the_credit_line_pays(payer: Merchant) -> None:
     hold(payer.partner.pk, "S-1", "150.00")
 
@@ -85,7 +100,7 @@ def test_held_order_is_paid_when_the_credit_line_was_cut_since(payer: Merchant) 
 def test_nothing_is_held_when_the_balance_is_short_by_a_cent(payer: Merchant) -> None:
     assert not hold(payer.partner.pk, "S-1", "150.01")
 
-    refusal = insufficient_balance(partner_id=payer.partner.pk, amount=Decimal("150.01"))
+    refusal = refusal_of_hold(partner_id=payer.partner.pk, amount=Decimal("150.01"))
     assert money_of(payer) == ("100.00", "0.00", "150.00")
     assert holds_of(payer) == []
     assert refusal.facts == {"balance_missing": "0.01", "total_amount": "150.01"}
@@ -93,7 +108,7 @@ def test_nothing_is_held_when_the_balance_is_short_by_a_cent(payer: Merchant) ->
 
 
 def test_a_cent_is_named_missing_when_the_balance_has_come_in_since(payer: Merchant) -> None:
-    refusal = insufficient_balance(partner_id=payer.partner.pk, amount=Decimal("1.00"))
+    refusal = refusal_of_hold(partner_id=payer.partner.pk, amount=Decimal("1.00"))
 
     assert refusal.facts["balance_missing"] == "0.01"
 
@@ -149,7 +164,7 @@ def test_document_is_booked_once_when_it_is_credited_twice(payer: Merchant) -> N
         pytest.raises(IntegrityError, match="ledger_entry_unique_per_document"),
         transaction.atomic(),
     ):
-        credit(
+        book(
             partner_id=payer.partner.pk,
             kind=LedgerEntry.Kind.TOP_UP,
             amount=Decimal("100.00"),
@@ -163,7 +178,7 @@ def test_document_is_booked_once_when_it_is_credited_twice(payer: Merchant) -> N
 
 def test_failure_is_loud_when_there_is_no_wallet(db: None) -> None:
     with pytest.raises(Wallet.DoesNotExist), transaction.atomic():
-        credit(
+        book(
             partner_id=-1,
             kind=LedgerEntry.Kind.TOP_UP,
             amount=Decimal("1.00"),

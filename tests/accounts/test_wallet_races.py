@@ -6,14 +6,20 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from django.contrib.auth.models import User
 from django.db.models import Sum
 
-from accounts.errors import ReferenceConflict
-from accounts.models import HoldEntry, LedgerEntry, TopUp, Wallet
-from accounts.services.top_ups import top_up
+from accounts.errors import BalanceInsufficient, ReferenceConflict
+from accounts.models import HoldEntry, LedgerEntry, TopUp, Wallet, Withdrawal
+from accounts.services.top_ups import enter_top_up
+from accounts.services.withdrawals import enter_withdrawal
+from openplatform.approvals.errors import AlreadyDecided
+from openplatform.approvals.models import Approval
+from openplatform.approvals.services.deciding import approve, reject
 from openplatform.core import clock
 from openplatform.core.locking import transactional
-from tests.accounts.money_moves import hold, pay, release
+from openplatform.messaging.models import Outbox
+from tests.accounts.money_moves import add_money, hold, make_staff, pay, release
 from tests.cast import Merchant, make_merchant
 from tests.racing import race
 
@@ -21,12 +27,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def add(merchant: Merchant, reference: str, amount: str = "1.00") -> TopUp:
-    return top_up(
+    return add_money(merchant.partner, amount, reference)
+
+
+def enter(merchant: Merchant, user: User, reference: str, amount: str) -> TopUp:
+    return enter_top_up(
         partner_code=merchant.partner.code,
         amount=Decimal(amount),
         reference=reference,
+        paid_at=None,
         note="",
-        actor="test",
+        user=user,
         now=clock.now(),
     )
 
@@ -128,25 +139,119 @@ def test_one_end_stands_when_an_order_is_paid_and_released_at_once() -> None:
     assert Wallet.objects.get(partner=merchant.partner).held_amount == Decimal("10.00")
 
 
-def test_money_comes_in_once_when_the_same_transfer_is_booked_from_all_sides() -> None:
+def test_one_top_up_waits_when_the_same_transfer_is_entered_from_all_sides() -> None:
     merchant = make_merchant("acme", balance="100.00")
+    clerk = make_staff("clerk")
 
-    outcomes = race(*[partial(add, merchant, "bank-1", "7.00")] * 8)
+    outcomes = race(*[partial(enter, merchant, clerk, "bank-1", "7.00")] * 8)
 
     numbers = {outcome.top_up_no for outcome in outcomes if isinstance(outcome, TopUp)}
     assert [type(outcome) for outcome in outcomes] == [TopUp] * 8
     assert len(numbers) == 1
-    assert Wallet.objects.get(partner=merchant.partner).balance == Decimal("107.00")
+    assert Approval.objects.count() == 1
+    assert Wallet.objects.get(partner=merchant.partner).balance == Decimal("100.00")
 
 
-def test_one_amount_wins_when_a_reference_is_booked_with_two() -> None:
+def test_one_amount_wins_when_a_reference_is_entered_with_two() -> None:
     merchant = make_merchant("acme", balance="100.00")
+    clerk = make_staff("clerk")
 
     outcomes = race(
-        partial(add, merchant, "bank-1", "7.00"), partial(add, merchant, "bank-1", "8.00")
+        partial(enter, merchant, clerk, "bank-1", "7.00"),
+        partial(enter, merchant, clerk, "bank-1", "8.00"),
     )
 
-    (booked,) = [outcome for outcome in outcomes if isinstance(outcome, TopUp)]
+    (entered,) = [outcome for outcome in outcomes if isinstance(outcome, TopUp)]
     (refused,) = [outcome for outcome in outcomes if isinstance(outcome, ReferenceConflict)]
-    assert refused.facts == {"top_up_no": booked.top_up_no}
-    assert Wallet.objects.get(partner=merchant.partner).balance == 100 + booked.amount
+    assert refused.facts == {"top_up_no": entered.top_up_no}
+
+
+def test_money_comes_in_once_when_two_people_approve_at_once() -> None:
+    merchant = make_merchant("acme", balance="100.00")
+    enter(merchant, make_staff("clerk"), "bank-1", "7.00")
+    approval = Approval.objects.get()
+    deciders = [make_staff(f"decider-{number}") for number in range(4)]
+
+    outcomes = race(
+        *(
+            partial(approve, approval_id=approval.pk, user=user, values={}, now=clock.now())
+            for user in deciders
+        )
+    )
+
+    assert sum(isinstance(outcome, Approval) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, AlreadyDecided) for outcome in outcomes) == 3
+    assert Wallet.objects.get(partner=merchant.partner).balance == Decimal("107.00")
+    assert LedgerEntry.objects.filter(kind="top_up").count() == 2
+
+
+def test_one_decision_stands_when_one_approves_and_another_rejects() -> None:
+    merchant = make_merchant("acme", balance="100.00")
+    enter(merchant, make_staff("clerk"), "bank-1", "7.00")
+    approval = Approval.objects.get()
+
+    outcomes = race(
+        partial(
+            approve, approval_id=approval.pk, user=make_staff("one"), values={}, now=clock.now()
+        ),
+        partial(
+            reject, approval_id=approval.pk, user=make_staff("two"), reason="no", now=clock.now()
+        ),
+    )
+
+    top_up = TopUp.objects.get(reference="bank-1")
+    wallet = Wallet.objects.get(partner=merchant.partner)
+    assert sum(isinstance(outcome, Approval) for outcome in outcomes) == 1
+    assert (top_up.status, wallet.balance) in [
+        ("approved", Decimal("107.00")),
+        ("rejected", Decimal("100.00")),
+    ]
+
+
+def test_own_money_leaves_once_when_two_withdrawals_are_approved_at_once() -> None:
+    merchant = make_merchant("acme", balance="100.00", credit_limit="500.00")
+    clerk, decider = make_staff("clerk"), make_staff("decider")
+    for number in range(2):
+        enter_withdrawal(
+            partner_code="acme",
+            amount=Decimal("60.00"),
+            reference=f"out-{number}",
+            reason="closing",
+            user=clerk,
+            now=clock.now(),
+        )
+
+    outcomes = race(
+        *(
+            partial(approve, approval_id=pk, user=decider, values={}, now=clock.now())
+            for pk in Approval.objects.values_list("pk", flat=True)
+        )
+    )
+
+    assert sum(isinstance(outcome, Approval) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, BalanceInsufficient) for outcome in outcomes) == 1
+    assert Wallet.objects.get(partner=merchant.partner).balance == Decimal("40.00")
+    assert sorted(Withdrawal.objects.values_list("status", flat=True)) == ["approved", "pending"]
+
+
+def test_the_cap_holds_when_many_orders_race_for_one_day() -> None:
+    merchant = make_merchant("acme", balance="1000.00")
+    Wallet.objects.update(daily_spending_cap=Decimal("100.00"), max_open_orders=7)
+
+    first = race(*(partial(hold, merchant.partner.pk, f"S-{n}", "10.00") for n in range(30)))
+    Wallet.objects.update(max_open_orders=100)
+    second = race(*(partial(hold, merchant.partner.pk, f"T-{n}", "10.00") for n in range(30)))
+
+    wallet = Wallet.objects.get(partner=merchant.partner)
+    assert (first.count(True), second.count(True)) == (7, 3)
+    assert (wallet.spent_amount, wallet.open_orders) == (Decimal("100.00"), 10)
+
+
+def test_low_balance_is_told_once_when_many_orders_cross_the_threshold() -> None:
+    merchant = make_merchant("acme", balance="100.00")
+    Wallet.objects.update(alert_threshold=Decimal("60.00"))
+
+    race(*(partial(hold, merchant.partner.pk, f"S-{n}", "10.00") for n in range(10)))
+
+    told = Outbox.objects.filter(type="account.balance_low").order_by("id")
+    assert [row.data["account"]["available"] for row in told] == ["50.00", "20.00"]

@@ -13,7 +13,14 @@ from tests.contract.endpoints import Endpoint, list_endpoints
 
 ROOT = Path(__file__).parents[2]
 ENDPOINTS = list_endpoints()
-OPEN_TO_ANY_KEY = {"get_key", "list_regions", "get_region", "get_regions_file", "list_carriers"}
+OPEN_TO_ANY_KEY = {
+    "get_key",
+    "list_regions",
+    "get_region",
+    "get_regions_file",
+    "resolve_region",
+    "list_carriers",
+}
 each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
 
 

@@ -91,6 +91,13 @@ def test_staff_may_do_what_their_role_needs_when_the_demo_is_loaded(data_dir: Pa
     assert not operator.is_superuser
     assert operator.has_perms(["catalog.change_sku", "orders.view_order", "accounts.view_wallet"])
     assert not operator.has_perm("accounts.change_wallet")
+    deciding = ["decide_topup", "decide_adjustment", "decide_withdrawal", "decide_wallet"]
+    for name in ("finance1", "finance2"):
+        finance = User.objects.get(username=name)
+        assert finance.has_perms([f"accounts.{codename}" for codename in deciding])
+        assert finance.has_perms(["accounts.add_adjustment", "accounts.change_wallet"])
+    assert not any(operator.has_perm(f"accounts.{codename}") for codename in deciding)
+    assert operator.has_perms(["approvals.view_approval", "audit.view_auditentry"])
     assert finance.has_perms(["accounts.add_topup", "orders.view_order", "catalog.view_sku"])
     assert not finance.has_perm("orders.change_order")
     assert not finance.has_perm("catalog.change_sku")

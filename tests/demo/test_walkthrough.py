@@ -53,7 +53,7 @@ def test_day_ends_with_a_shipped_and_booked_order_for_every_merchant(demo, live_
         assert entry.amount == -kept.total_amount
         assert [step.name for step in narrator.steps] == [
             "account", "pool", "details", "prices", "stock", "address", "refused", "order",
-            "replay", "confirm", "shipping", "shipped", "messages", "ledger", "done",
+            "replay", "confirm", "shipping", "shipped", "messages", "ledger", "top_up", "done",
         ]  # fmt: skip
         assert merchant.key not in "\n".join(lines)
     assert Order.objects.count() == 2  # what was refused left nothing

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any, TypeVar
 
 import django_filters
 from django import forms
 from django.db.models import Model, QuerySet
-from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
+from openplatform.core import clock
 from openplatform.core.api.pagination import PARAMETERS
 from openplatform.core.errors import (
     DomainError,
@@ -25,9 +24,6 @@ from openplatform.core.errors import (
 
 MAX_TEXT = 200
 MAX_BATCH = 100
-RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
-)
 
 M = TypeVar("M", bound=Model)
 
@@ -36,12 +32,7 @@ class _MomentField(forms.Field):
     def clean(self, value: Any) -> datetime | None:
         if value in (None, ""):
             return None
-        text = value.replace(" ", "+").upper()  # a plus sign left unescaped
-        try:
-            # Python reads all of ISO 8601 and digits of any script; the contract is narrower.
-            moment = parse_datetime(text) if RFC_3339.fullmatch(text) else None
-        except ValueError:
-            moment = None
+        moment = clock.from_text(value.replace(" ", "+"))  # a plus sign left unescaped
         if moment is None:
             raise forms.ValidationError("RFC 3339 with offset")
         return moment

@@ -54,6 +54,19 @@ def read_limit(request: Request) -> int:
     return int(text)
 
 
+def number_after(page: Page) -> int | None:
+    """The number behind which the page begins, of a list whose position is one number.
+
+    :raises CursorInvalid: when the cursor names something else.
+    """
+    match page.after:
+        case None:
+            return None
+        case [int(number)]:
+            return number
+    raise CursorInvalid
+
+
 def page_body(
     request: Request,
     page: Page,

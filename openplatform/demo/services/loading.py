@@ -17,7 +17,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q
 
-from accounts.models import Partner
+from accounts.models import Contact, Partner
+from accounts.recipients import OWN_SIDE_TOPICS
 from accounts.services.keys import create_key
 from catalog.models import Sku
 from openplatform.core.locking import transactional
@@ -31,7 +32,7 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 # Each resource names codes of those before it. Partners come after the goods, so that their
 # message feeds begin with the pools that were opened to them.
 RESOURCES = ("categories", "warehouses", "pools", "products", "stock", "partners", "prices")
-OWN_APPS = ("accounts", "catalog", "orders", "regions", "messaging")
+OWN_APPS = ("accounts", "approvals", "audit", "catalog", "orders", "regions", "messaging")
 USERS = (
     ("admin", "administrator"),
     ("operator", "operator"),
@@ -95,7 +96,7 @@ def load_demo(*, actor: str, now: datetime) -> DemoData:
     1. Regions, unless they are there.
     2. The import files of ``openplatform/demo/data``, through the operator's importers.
     3. Carriers and the freight template.
-    4. A key for each merchant, and staff with their groups.
+    4. A key and a contact for each merchant, and staff with their groups.
 
     :raises DatabaseNotEmpty: when there is a partner or a SKU; nothing is changed then.
     """
@@ -106,8 +107,11 @@ def load_demo(*, actor: str, now: datetime) -> DemoData:
     for resource in RESOURCES:
         import_file(resource=resource, file=DATA / f"{resource}.csv", actor=actor)
     _add_carriers_and_freight()
+    _add_contacts()
     data = DemoData(
-        base_url=settings.PUBLIC_URL, users=_add_users(), merchants=_create_merchant_keys()
+        base_url=settings.PUBLIC_URL,
+        users=_add_users(),
+        merchants=_create_merchant_keys(actor=actor),
     )
     write_demo_file(data.to_document())
     return data
@@ -162,10 +166,32 @@ def _add_carriers_and_freight() -> None:
         )
 
 
-def _create_merchant_keys() -> list[DemoMerchant]:
+@transactional
+def _add_contacts() -> None:
+    """One person of each merchant, and two of our own side, so that every alert has an owner."""
+    topics = Contact.Topic.values
+    own_side = [("示例平台财务", "finance"), ("示例平台技术", "technical")]
+    for name, role in own_side:
+        Contact.objects.get_or_create(
+            partner=None,
+            email=f"{role}@example.com",
+            defaults={"name": name, "role": role, "topics": topics},
+        )
+    merchants = [topic for topic in topics if topic not in OWN_SIDE_TOPICS]
+    for partner in Partner.objects.exclude(email=""):
+        Contact.objects.get_or_create(
+            partner=partner,
+            email=partner.email,
+            defaults={"name": f"{partner.name}财务", "role": "finance", "topics": merchants},
+        )
+
+
+def _create_merchant_keys(*, actor: str) -> list[DemoMerchant]:
     merchants = []
     for partner in Partner.objects.order_by("code"):
-        _row, text = create_key(partner_code=partner.code, scopes=Scope.values, note="demo")
+        _row, text = create_key(
+            partner_code=partner.code, scopes=Scope.values, actor=actor, note="demo"
+        )
         merchants.append(DemoMerchant(code=partner.code, name=partner.name, key=text))
     return merchants
 
@@ -190,9 +216,9 @@ def _add_users() -> list[DemoUser]:
 
 
 def _add_group(name: str, *, may_edit: Iterable[str]) -> Group:
-    """A group that sees everything of ours, and adds, changes and acts in some apps.
+    """A group that sees everything of ours, and adds, changes, decides and acts in some apps.
 
-    Nobody but the administrator deletes.
+    Two people of finance are what it takes for money to move. Nobody but the administrator deletes.
     """
     group, _is_new = Group.objects.get_or_create(name=name)
     ours = Permission.objects.filter(content_type__app_label__in=OWN_APPS)

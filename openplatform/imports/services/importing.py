@@ -12,6 +12,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from openplatform.audit.services.recording import record_run
 from openplatform.core import clock, errors
 from openplatform.core.errors import TemporarilyUnavailable
 from openplatform.core.locking import sqlstate_of, transactional
@@ -103,7 +104,22 @@ def _import_rows(
     connection.check_constraints()  # a dry run never comes to the commit that would check them
     if dry_run:
         transaction.set_rollback(True)
-    elif context.report.rows >= MANY_ROWS:
+        return context.report
+    record_run(
+        action="import_file",
+        kind=f"imports.{resource.name}",
+        number=document_no,
+        label=f"{resource.name} {file.name}",
+        outcome={
+            "file": file.name,
+            "rows": context.report.rows,
+            "created": context.report.created,
+            "updated": context.report.updated,
+            "unchanged": context.report.unchanged,
+        },
+        actor=actor,
+    )
+    if context.report.rows >= MANY_ROWS:
         _renew_statistics(resource)
     return context.report
 

@@ -2,9 +2,23 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.db import connection
+
 from accounts.models import Partner, Wallet
-from tests.accounts.money_moves import hold
+from tests.accounts.money_moves import hold, pay
 from tests.cast import Api, Merchant, make_merchant
+
+
+def date_back(order_no: str, days: int) -> None:
+    """As if it had been paid so many days ago."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # past the append-only rule
+        cursor.execute(
+            "UPDATE accounts_ledgerentry SET created_at = created_at - make_interval(days => %s)"
+            " WHERE order_no = %s",
+            [days, order_no],
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 def test_money_is_told_as_it_stands_when_orders_are_held(db: None) -> None:
@@ -27,6 +41,29 @@ def test_money_is_told_as_it_stands_when_orders_are_held(db: None) -> None:
         "runway_days": None,
         "status": "active",
     }
+
+
+def test_runway_is_told_when_orders_were_paid(db: None) -> None:
+    merchant = make_merchant("acme", balance="1000.00")
+    for number, (amount, days_ago) in enumerate([("90.00", 40), ("30.00", 29), ("60.30", 1)]):
+        hold(merchant.partner.pk, f"S-{number}", amount)
+        pay(merchant.partner.pk, f"S-{number}", amount)
+        date_back(f"S-{number}", days_ago)
+
+    account = merchant.api.get("/account").json()
+
+    assert account["balance"] == "819.70"
+    assert (account["daily_spend"], account["runway_days"]) == ("3.01", 272)
+
+
+def test_spending_is_told_by_the_day_when_a_merchant_is_young(db: None) -> None:
+    merchant = make_merchant("acme", balance="1000.00")
+    hold(merchant.partner.pk, "S-1", "100.00")
+    pay(merchant.partner.pk, "S-1", "100.00")
+
+    account = merchant.api.get("/account").json()
+
+    assert (account["daily_spend"], account["runway_days"]) == ("100.00", 9)
 
 
 def test_available_is_negative_when_the_credit_line_was_cut(db: None) -> None:

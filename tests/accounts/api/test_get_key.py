@@ -15,6 +15,7 @@ def test_prefix_scopes_and_expiry_are_told_when_the_key_asks_for_itself(
     _key, text = create_key(
         partner_code="acme",
         scopes=["orders:write", "account:read"],
+        actor="test",
         expires_at=datetime(2999, 1, 31, 16, 0, tzinfo=UTC),
     )
 

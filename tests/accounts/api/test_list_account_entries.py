@@ -1,27 +1,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from accounts.models import LedgerEntry
-from accounts.services.top_ups import top_up
 from openplatform.core import clock
-from tests.accounts.money_moves import hold, pay
+from tests.accounts.money_moves import add_money, hold, pay
 from tests.cast import Api, Merchant, make_merchant
-
-
-def add_money(merchant: Merchant, amount: str, reference: str, note: str = "") -> None:
-    top_up(
-        partner_code=merchant.partner.code,
-        amount=Decimal(amount),
-        reference=reference,
-        note=note,
-        actor="test",
-        now=clock.now(),
-    )
 
 
 def spend(merchant: Merchant, order_no: str, amount: str) -> None:
@@ -35,7 +22,7 @@ def spender(db: None) -> Merchant:
     merchant = make_merchant("spender", balance="1000.00")
     spend(merchant, "S-1", "12.34")
     spend(merchant, "S-2", "100.00")
-    add_money(merchant, "0.01", "bank-7", "the missing cent")
+    add_money(merchant.partner, "0.01", "bank-7", "the missing cent")
     return merchant
 
 
@@ -99,7 +86,7 @@ def test_pages_neither_skip_nor_repeat_when_the_ledger_grows_between_them(
     spender: Merchant,
 ) -> None:
     first = spender.api.get("/account/entries", limit=3)
-    add_money(spender, "5.00", "bank-8")
+    add_money(spender.partner, "5.00", "bank-8")
     following = urlsplit(first.json()["next"])
 
     second = spender.api.get(

@@ -118,7 +118,7 @@ def test_two_queries_are_made_when_a_hundred_items_are_asked_for(
     body = {"region": BEIJING, "items": [item(code, 2) for code in codes]}
     merchant.api.get("/catalog/skus", limit=1)  # from here on the key is known
 
-    with django_assert_num_queries(2):  # facts and region, in one round trip
+    with django_assert_num_queries(3):  # limits; facts and region, in one round trip
         response = merchant.api.post(PATH, body)
 
     assert [entry["sku"] for entry in response.json()["results"]] == codes

@@ -328,7 +328,7 @@ def test_refused_when_the_cursor_is_of_the_other_order(shop: World, merchant: Me
 
 
 @pytest.mark.parametrize(
-    ("filters", "count"), [({}, 1), ({"updated_after": "2000-01-01T00:00:00Z"}, 2)]
+    ("filters", "count"), [({}, 2), ({"updated_after": "2000-01-01T00:00:00Z"}, 3)]
 )
 def test_page_takes_one_statement_when_it_is_full(
     shop: World,
@@ -341,7 +341,7 @@ def test_page_takes_one_statement_when_it_is_full(
         shop.make_sku(f"SKU-{number:03}")
     merchant.api.get("/catalog/skus", limit=1)  # from here on the key is known
 
-    with django_assert_num_queries(count):  # by update one more, for `as_of`
+    with django_assert_num_queries(count):  # limits and page; by update one more, for `as_of`
         response = merchant.api.get("/catalog/skus", limit=100, **filters)
 
     assert len(response.json()["results"]) == 100

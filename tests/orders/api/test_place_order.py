@@ -533,7 +533,8 @@ def test_placing_needs_a_fixed_number_of_queries(
         shop.make_sku(f"S{number}", north=1)
     merchant.api.get("/carriers")  # the key is known for a second
 
-    with django_assert_num_queries(8):  # 2 reads, 4 writes, savepoint and its end in a test
+    # The limits, 2 reads, 4 writes, savepoint and its end in a test.
+    with django_assert_num_queries(9):
         merchant.api.post("/orders", order_body(items=[(f"S{n}", 1) for n in range(20)]))
 
 
@@ -578,3 +579,28 @@ def test_unknown_region_is_told_once(shop: World, merchant: Merchant) -> None:
         ("/consignee/region", "region_unknown"),
         ("/items/1/quantity", "below_minimum"),
     ]
+
+
+def test_refused_when_the_orders_of_the_day_cost_too_much(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A", price="10.00", north=5)
+    Wallet.objects.filter(partner=merchant.partner).update(daily_spending_cap=Decimal("10.00"))
+
+    response = merchant.api.post("/orders", order_body())
+
+    assert (response.status_code, response.json()["code"]) == (402, "spending_cap_exceeded")
+    assert response.json()["errors"][0]["spending_cap"] == "10.00"
+    assert_nothing_written()
+
+
+def test_refused_when_too_many_orders_are_open(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A", price="10.00", north=5)
+    Wallet.objects.filter(partner=merchant.partner).update(max_open_orders=1)
+    first = merchant.api.post("/orders", order_body())
+
+    refused = merchant.api.post("/orders", order_body("M-2"))
+    merchant.api.post(f"/orders/{first.json()['order_no']}/cancel")
+    third = merchant.api.post("/orders", order_body("M-2"))
+
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_open_orders")
+    assert refused["Retry-After"] == "60"
+    assert third.status_code == 201

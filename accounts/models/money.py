@@ -1,100 +1,17 @@
-"""Partners, their keys, and their money."""
+"""Wallets and their append-only histories."""
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
-from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models.partners import Partner
 from openplatform.core.model_fields import AmountField
-from openplatform.core.scopes import Scope
 
-DEFAULT_EXPIRY_MINUTES = 30
-
-
-class Partner(models.Model):
-    """An organisation that holds keys. Today a merchant; suppliers and stores may join."""
-
-    class Kind(models.TextChoices):
-        MERCHANT = "merchant", _("Merchant")
-
-    class Status(models.TextChoices):
-        ACTIVE = "active", _("Active")
-        SUSPENDED = "suspended", _("Suspended")
-
-    code = models.CharField(
-        _("code"),
-        max_length=64,
-        unique=True,
-        validators=[RegexValidator(r"\A[A-Za-z0-9._-]{1,64}\Z")],
-    )
-    name = models.CharField(_("name"), max_length=120)
-    kind = models.CharField(_("kind"), max_length=16, choices=Kind, default=Kind.MERCHANT)
-    status = models.CharField(
-        _("status"),
-        max_length=16,
-        choices=Status,
-        default=Status.ACTIVE,
-        help_text=_("Suspended stops the placing of orders and nothing else"),
-    )
-    email = models.EmailField(_("email"), blank=True)
-    order_expiry_minutes = models.PositiveIntegerField(
-        _("order expiry (minutes)"),
-        default=DEFAULT_EXPIRY_MINUTES,
-        validators=[MinValueValidator(1), MaxValueValidator(7 * 24 * 60)],
-        help_text=_("How long a placed order waits for its confirmation"),
-    )
-    created_at = models.DateTimeField(_("created at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("partner")
-        verbose_name_plural = _("partners")
-        ordering = ("code",)
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(order_expiry_minutes__range=(1, 7 * 24 * 60)),
-                name="partner_order_expiry_minutes_range",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.name}"
-
-
-class ApiKey(models.Model):
-    """A secret that opens some interfaces for one partner. Only its digest is kept."""
-
-    partner = models.ForeignKey(
-        Partner, models.PROTECT, related_name="api_keys", verbose_name=_("partner")
-    )
-    prefix = models.CharField(_("prefix"), max_length=16)
-    digest = models.BinaryField(_("digest"), unique=True, help_text=_("SHA-256 of the key"))
-    scopes = ArrayField(
-        models.CharField(max_length=32, choices=Scope),
-        verbose_name=_("scopes"),
-    )
-    note = models.CharField(_("note"), max_length=200, blank=True)
-    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
-    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
-    last_used_at = models.DateTimeField(
-        _("last used at"),
-        null=True,
-        blank=True,
-        help_text=_("To the minute"),
-    )
-    created_at = models.DateTimeField(_("created at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("API key")
-        verbose_name_plural = _("API keys")
-        ordering = ("partner", "-created_at")
-
-    def __str__(self) -> str:
-        return f"{self.prefix}…"
+DEFAULT_MAX_OPEN_ORDERS = 1000
 
 
 class Wallet(models.Model):
@@ -111,13 +28,33 @@ class Wallet(models.Model):
     held_amount = AmountField(_("held amount"), default=Decimal(0))
     credit_limit = AmountField(_("credit limit"), default=Decimal(0))
     alert_threshold = AmountField(_("alert threshold"), default=Decimal(0))
+    daily_spending_cap = AmountField(
+        _("daily spending cap"),
+        null=True,
+        blank=True,
+        help_text=_("What orders placed on one day may cost together; left empty, no cap"),
+    )
+    max_open_orders = models.PositiveIntegerField(
+        _("open orders at most"),
+        default=DEFAULT_MAX_OPEN_ORDERS,
+        help_text=_("Orders that wait for their confirmation"),
+    )
+    spent_on = models.DateField(_("last day with orders"), null=True)
+    spent_amount = AmountField(
+        _("ordered on that day"),
+        default=Decimal(0),
+        help_text=_("Without what was cancelled or ran out on the same day"),
+    )
+    open_orders = models.PositiveIntegerField(_("open orders"), default=0)
     last_entry_no = models.BigIntegerField(_("last entry number"), default=0)
     last_entry_at = models.DateTimeField(_("last entry at"), null=True)
     last_hold_no = models.BigIntegerField(_("last hold number"), default=0)
+    last_hold_at = models.DateTimeField(_("last hold at"), null=True)
 
     class Meta:
         verbose_name = _("wallet")
         verbose_name_plural = _("wallets")
+        permissions = [("decide_wallet", _("Can decide changes of credit line and threshold"))]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(held_amount__gte=0), name="wallet_held_amount_not_negative"
@@ -129,6 +66,13 @@ class Wallet(models.Model):
                 condition=models.Q(alert_threshold__gte=0),
                 name="wallet_alert_threshold_not_negative",
             ),
+            models.CheckConstraint(
+                condition=models.Q(daily_spending_cap__gte=0),
+                name="wallet_daily_spending_cap_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(max_open_orders__gte=1), name="wallet_max_open_orders_positive"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -138,6 +82,18 @@ class Wallet(models.Model):
     def available_amount(self) -> Decimal:
         """What a new order may cost; negative after a cut of the credit line."""
         return self.balance + self.credit_limit - self.held_amount
+
+    @property
+    def alert_level(self) -> int:
+        """0 fine, 1 less available than the threshold, 2 less than half of it."""
+        if self.available_amount * 2 < self.alert_threshold:
+            return 2
+        return int(self.available_amount < self.alert_threshold)
+
+    def spent_amount_on(self, day: date) -> Decimal:
+        """What orders placed on this day, today or a later one, come to."""
+        is_that_day = self.spent_on is not None and self.spent_on >= day
+        return self.spent_amount if is_that_day else Decimal("0.00")
 
 
 class LedgerEntry(models.Model):
@@ -153,6 +109,8 @@ class LedgerEntry(models.Model):
     class Document(models.TextChoices):
         TOP_UP = "top_up", _("Top-up")
         ORDER = "order", _("Order")
+        ADJUSTMENT = "adjustment", _("Adjustment")
+        WITHDRAWAL = "withdrawal", _("Withdrawal")
 
     partner = models.ForeignKey(
         Partner,
@@ -280,35 +238,3 @@ class CreditLimitChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.limit_before} → {self.limit_after}"
-
-
-class TopUp(models.Model):
-    """Money that a merchant paid in; the document behind a ``top_up`` entry."""
-
-    top_up_no = models.CharField(_("top-up number"), max_length=24, unique=True)
-    partner = models.ForeignKey(
-        Partner, models.PROTECT, related_name="top_ups", verbose_name=_("partner")
-    )
-    amount = AmountField(_("amount"))
-    reference = models.CharField(
-        _("reference"),
-        max_length=64,
-        help_text=_("The number of the bank transfer"),
-    )
-    note = models.CharField(_("note"), max_length=200, blank=True)
-    actor = models.CharField(_("by"), max_length=150)
-    created_at = models.DateTimeField(_("created at"))
-
-    class Meta:
-        verbose_name = _("top-up")
-        verbose_name_plural = _("top-ups")
-        ordering = ("-id",)
-        constraints = [
-            models.UniqueConstraint(
-                fields=["partner", "reference"], name="top_up_reference_unique_per_partner"
-            ),
-            models.CheckConstraint(condition=models.Q(amount__gt=0), name="top_up_amount_positive"),
-        ]
-
-    def __str__(self) -> str:
-        return self.top_up_no

@@ -1,0 +1,220 @@
+"""Who may call what: every endpoint against every state of a key, its partner and its scope.
+
+An endpoint that is not in ``CALLS`` fails :func:`test_every_operation_is_in_the_matrix`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from gzip import compress
+from typing import Any
+
+import pytest
+
+from accounts.models import ApiKey, Partner
+from accounts.services.keys import create_key
+from openplatform.core import clock
+from openplatform.core.scopes import Scope
+from openplatform.regions.models import RegionLibrary
+from tests.accounts.pictures import make_png
+from tests.cast import BEIJING, Api, Merchant, World, order_body
+from tests.contract.endpoints import Endpoint, list_endpoints
+from tests.orders.acts import pay, place, ship
+
+ENDPOINTS = list_endpoints()
+each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
+TOP_UP = {"amount": "5.00", "reference": "R-9", "paid_at": "2026-03-01T10:00:00+08:00"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A good request for an operation: the path in its world, and the body."""
+
+    path: Callable[[dict[str, str]], str]
+    body: Any = None
+    status: int = 200
+    is_own: bool = False  # it names something that only its merchant may see
+
+
+CALLS = {
+    "get_key": Call(lambda _w: "/key"),
+    "get_account": Call(lambda _w: "/account"),
+    "list_account_entries": Call(lambda _w: "/account/entries"),
+    "list_top_ups": Call(lambda _w: "/account/top-ups"),
+    "report_top_up": Call(lambda _w: "/account/top-ups", TOP_UP, 201),
+    "send_top_up_proof": Call(lambda _w: "/account/top-ups/proofs", "a picture", 201),
+    "get_top_up": Call(lambda w: f"/account/top-ups/{w['top_up']}", is_own=True),
+    "list_skus": Call(lambda _w: "/catalog/skus"),
+    "get_sku": Call(lambda _w: "/catalog/skus/A", is_own=True),
+    "get_stock": Call(lambda _w: f"/catalog/skus/A/stock?quantity=1&region={BEIJING}", is_own=True),
+    "list_details": Call(lambda _w: "/catalog/details?sku=A"),
+    "list_images": Call(lambda _w: "/catalog/images?sku=A"),
+    "list_shelf_states": Call(lambda _w: "/catalog/shelf-states?sku=A"),
+    "list_prices": Call(lambda _w: "/catalog/prices?sku=A"),
+    "list_categories": Call(lambda _w: "/catalog/categories?code=home"),
+    "get_category": Call(lambda _w: "/catalog/categories/home", is_own=True),
+    "check_stock": Call(
+        lambda _w: "/catalog/stock-checks",
+        {"region": BEIJING, "items": [{"sku": "A", "quantity": 1}]},
+    ),
+    "list_orders": Call(lambda _w: "/orders"),
+    "place_order": Call(lambda _w: "/orders", order_body("M-9"), 201),
+    "get_order": Call(lambda w: f"/orders/{w['paid']}", is_own=True),
+    "confirm_order": Call(lambda w: f"/orders/{w['open']}/confirm", is_own=True),
+    "cancel_order": Call(lambda w: f"/orders/{w['open']}/cancel", is_own=True),
+    "list_shipments": Call(lambda w: f"/orders/{w['paid']}/shipments", is_own=True),
+    "list_carriers": Call(lambda _w: "/carriers"),
+    "list_regions": Call(lambda _w: "/regions"),
+    "get_region": Call(lambda _w: f"/regions/{BEIJING}"),
+    "get_regions_file": Call(lambda _w: "/regions/file"),
+    "resolve_region": Call(lambda _w: "/regions/resolve", {"text": "北京市东城区"}),
+    "list_messages": Call(lambda _w: "/messages"),
+}
+ONLY_PLACING = {"place_order"}  # what a suspended partner may not do
+
+
+@pytest.fixture
+def things(shop: World, merchant: Merchant) -> dict[str, str]:
+    """One of each: an open order, a paid and shipped one, a top-up, an address library."""
+    RegionLibrary.objects.create(version="test", file=compress(b"code"), loaded_at=clock.now())
+    shop.make_sku("A", price="10.00", north=50)
+    paid = pay(merchant, "M-1")
+    ship(paid["suborders"][0]["order_no"])
+    top_up = merchant.api.post("/account/top-ups", {**TOP_UP, "reference": "R-1"}).json()
+    return {
+        "open": place(merchant, "M-2")["order_no"],
+        "paid": paid["order_no"],
+        "top_up": top_up["top_up_no"],
+    }
+
+
+def call(api: Api, endpoint: Endpoint, things: dict[str, str]) -> Any:
+    wanted = CALLS[endpoint.view.operation]
+    path = wanted.path(things)
+    if wanted.body == "a picture":
+        return api.upload(path, make_png())
+    if endpoint.methods == ("get",):
+        plain, _mark, query = path.partition("?")
+        return api.get(plain, **dict(part.split("=") for part in query.split("&") if part))
+    return api.request(endpoint.methods[0].upper(), path, body=wanted.body)
+
+
+def key_of(merchant: Merchant, **changes: Any) -> Api:
+    """The API through a key of every scope that was changed like this afterwards."""
+    key, text = create_key(partner_code=merchant.partner.code, scopes=Scope.values, actor="test")
+    ApiKey.objects.filter(pk=key.pk).update(**changes)
+    return Api(text)
+
+
+def refused_with(response: Any) -> tuple[int, str]:
+    return response.status_code, response.json()["code"]
+
+
+def test_every_operation_is_in_the_matrix() -> None:
+    assert {endpoint.view.operation for endpoint in ENDPOINTS} == set(CALLS)
+
+
+@each_endpoint
+def test_answered_when_everything_is_right(
+    endpoint: Endpoint, things: dict[str, str], merchant: Merchant
+) -> None:
+    response = call(merchant.api, endpoint, things)
+
+    assert response.status_code == CALLS[endpoint.view.operation].status
+
+
+@each_endpoint
+def test_refused_when_no_key_is_sent(endpoint: Endpoint, db: None) -> None:
+    response = call(Api(), endpoint, {"open": "1", "paid": "1", "top_up": "1"})
+
+    assert refused_with(response) == (401, "key_missing")
+
+
+@each_endpoint
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"revoked_at": clock.now()}, 401, "key_revoked"),
+        ({"expires_at": clock.now() - timedelta(seconds=1)}, 401, "key_expired"),
+        ({"allowed_networks": ["192.0.2.0/24", "2001:db8::/32"]}, 403, "ip_not_allowed"),
+        (
+            {
+                "requires_signature": True,
+                "public_key": "-----BEGIN PUBLIC KEY-----\n"
+                "MCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=\n"
+                "-----END PUBLIC KEY-----\n",  # the test key of RFC 9421, B.1.4
+            },
+            401,
+            "signature_missing",
+        ),
+    ],
+    ids=["revoked", "expired", "address", "signature"],
+)
+def test_refused_when_the_key_does_not_open(
+    endpoint: Endpoint, merchant: Merchant, changes: dict[str, Any], status: int, code: str
+) -> None:
+    response = call(
+        key_of(merchant, **changes), endpoint, {"open": "1", "paid": "1", "top_up": "1"}
+    )
+
+    assert refused_with(response) == (status, code)
+
+
+@each_endpoint
+def test_refused_when_the_scope_is_missing(
+    endpoint: Endpoint, things: dict[str, str], merchant: Merchant
+) -> None:
+    scope = endpoint.view.required_scope
+    others = [other for other in Scope.values if other != scope]
+
+    response = call(merchant.api_with(*others), endpoint, things)
+
+    if scope is None:
+        assert response.status_code == CALLS[endpoint.view.operation].status
+    else:
+        assert refused_with(response) == (403, "scope_missing")
+        assert response.json()["errors"][0]["required_scope"] == str(scope)
+
+
+@each_endpoint
+def test_only_placing_stops_when_the_partner_is_suspended(
+    endpoint: Endpoint, things: dict[str, str], merchant: Merchant
+) -> None:
+    Partner.objects.update(status=Partner.Status.SUSPENDED)
+
+    response = call(merchant.api, endpoint, things)
+
+    if endpoint.view.operation in ONLY_PLACING:
+        assert refused_with(response) == (403, "partner_suspended")
+    else:
+        assert response.status_code == CALLS[endpoint.view.operation].status
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [endpoint for endpoint in ENDPOINTS if CALLS[endpoint.view.operation].is_own],
+    ids=str,
+)
+def test_as_if_missing_when_it_is_of_another_partner(
+    endpoint: Endpoint, things: dict[str, str], stranger: Merchant
+) -> None:
+    theirs = call(stranger.api, endpoint, things)
+    wanted = CALLS[endpoint.view.operation].path(things).partition("?")[0]
+    missing = stranger.api.request(endpoint.methods[0].upper(), wanted.replace("A", "nothing"))
+
+    assert refused_with(theirs) == (404, "not_found")
+    if missing.status_code == 404:
+        assert {**theirs.json(), "request_id": ""} == {**missing.json(), "request_id": ""}
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [endpoint for endpoint in ENDPOINTS if "{" in endpoint.path],
+    ids=str,
+)
+def test_what_a_path_names_is_own_or_everybodys(endpoint: Endpoint) -> None:
+    is_everybodys = endpoint.view.operation == "get_region"
+
+    assert CALLS[endpoint.view.operation].is_own != is_everybodys
