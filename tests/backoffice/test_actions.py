@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import ApiKey, LedgerEntry, Partner, TopUp, Wallet
+from accounts.models import ApiKey
 from accounts.services.keys import digest_of
 from catalog.models import (
     Category,
@@ -30,93 +30,6 @@ def _messages(response: Any) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 
-# Money and partners
-
-TRANSFER = {"amount": "250.50", "reference": "BANK-1", "note": "first"}
-
-
-def _top_up_url(merchant: Merchant) -> str:
-    return reverse("admin:accounts_partner_top_up", args=(merchant.partner.pk,))
-
-
-def test_top_up_is_in_the_ledger_once_when_it_is_sent_twice(merchant: Merchant, staff: Staff):
-    client = staff("accounts.view_partner", "accounts.add_topup", username="fin")
-
-    first = client.post(_top_up_url(merchant), TRANSFER, follow=True)
-    second = client.post(_top_up_url(merchant), TRANSFER, follow=True)
-
-    assert first.status_code == second.status_code == 200
-    top_up = TopUp.objects.get(reference="BANK-1")
-    assert (top_up.amount, top_up.actor, top_up.note) == (Decimal("250.50"), "fin", "first")
-    entry = LedgerEntry.objects.get(document_no=top_up.top_up_no)
-    assert (entry.kind, entry.amount, entry.balance_after) == (
-        "top_up", Decimal("250.50"), Decimal("10250.50"),
-    )  # fmt: skip
-    assert Wallet.objects.get(pk=merchant.partner.pk).balance == Decimal("10250.50")
-    assert _messages(first) == [f"Top-up {top_up.top_up_no} of 250.50 is in the ledger"]
-
-
-def test_top_up_shows_the_refusal_when_the_reference_had_another_amount(
-    merchant: Merchant, staff: Staff
-):
-    client = staff("accounts.view_partner", "accounts.add_topup")
-    client.post(_top_up_url(merchant), TRANSFER)
-
-    response = client.post(_top_up_url(merchant), {**TRANSFER, "amount": "1.00"})
-
-    assert response.status_code == 200
-    assert response.context["form"].errors == {
-        "reference": ["This reference was used for another amount"]
-    }
-    assert Wallet.objects.get(pk=merchant.partner.pk).balance == Decimal("10250.50")
-
-
-@pytest.mark.parametrize("amount", ["0", "-5", "0.001", "1e3000", "NaN", "１２３元", ""])
-def test_top_up_is_refused_when_the_amount_is_no_amount(
-    amount: str, merchant: Merchant, staff: Staff
-):
-    client = staff("accounts.view_partner", "accounts.add_topup")
-
-    response = client.post(_top_up_url(merchant), {**TRANSFER, "amount": amount})
-
-    assert response.status_code == 200
-    assert list(response.context["form"].errors) == ["amount"]
-    assert LedgerEntry.objects.count() == 1
-
-
-def test_top_up_is_forbidden_when_an_operator_has_no_finance_permission(
-    merchant: Merchant, staff: Staff
-):
-    client = staff("accounts.view_partner", "accounts.view_wallet", "orders.add_shipment")
-
-    assert client.get(_top_up_url(merchant)).status_code == 403
-    assert client.post(_top_up_url(merchant), TRANSFER).status_code == 403
-    page = client.get(reverse("admin:accounts_partner_change", args=(merchant.partner.pk,)))
-    assert "top-up/" not in page.content.decode()
-    assert LedgerEntry.objects.count() == 1
-
-
-def test_balance_stays_when_a_partner_is_edited_with_a_forged_balance(
-    merchant: Merchant, boss: Client
-):
-    url = reverse("admin:accounts_partner_change", args=(merchant.partner.pk,))
-    form = {
-        "name": "Acme Ltd", "email": "", "status": "suspended", "order_expiry_minutes": "45",
-        "code": "other", "balance": "999999", "credit_limit": "999999",
-        **_empty_inlines("api_keys", "ledger_entries", "hold_entries"),
-    }  # fmt: skip
-
-    response = boss.post(url, form)
-
-    assert response.status_code == 302, response.context["errors"]
-    partner = Partner.objects.get(pk=merchant.partner.pk)
-    assert (partner.code, partner.name, partner.status, partner.order_expiry_minutes) == (
-        "acme", "Acme Ltd", "suspended", 45,
-    )  # fmt: skip
-    assert Wallet.objects.get(pk=partner.pk).balance == Decimal("10000.00")
-    assert Wallet.objects.get(pk=partner.pk).credit_limit == Decimal("0.00")
-
-
 def _empty_inlines(*prefixes: str) -> dict[str, str]:
     return {
         f"{prefix}-{name}": "0"
@@ -125,35 +38,7 @@ def _empty_inlines(*prefixes: str) -> dict[str, str]:
     }
 
 
-def test_partner_has_a_wallet_when_it_is_added(db: None, boss: Client):
-    form = {
-        "code": "new-one", "name": "New", "email": "", "credit_limit": "500.00",
-        "alert_threshold": "50.00", "opening_balance": "100.00",
-    }  # fmt: skip
-
-    response = boss.post(reverse("admin:accounts_partner_add"), form)
-
-    partner = Partner.objects.get(code="new-one")
-    assert response.headers["Location"] == reverse(
-        "admin:accounts_partner_change", args=(partner.pk,)
-    )
-    assert (partner.wallet.balance, partner.wallet.credit_limit) == (
-        Decimal("100.00"), Decimal("500.00"),
-    )  # fmt: skip
-    assert LedgerEntry.objects.get().kind == "top_up"
-
-
-def test_partner_is_refused_when_the_code_is_taken(merchant: Merchant, boss: Client):
-    form = {
-        "code": "acme", "name": "Again", "credit_limit": "0", "alert_threshold": "0",
-        "opening_balance": "0",
-    }  # fmt: skip
-
-    response = boss.post(reverse("admin:accounts_partner_add"), form)
-
-    assert response.status_code == 200
-    assert response.context["form"].errors == {"code": ["There is a partner with this code"]}
-    assert Partner.objects.count() == 1
+# Keys
 
 
 def test_key_is_shown_once_when_it_is_made(merchant: Merchant, boss: Client):
@@ -490,7 +375,10 @@ def test_suborders_to_ship_are_listed_when_the_filter_is_on(to_ship: Suborder, b
 @pytest.mark.parametrize(
     "name",
     [
-        "accounts_partner_top_up", "accounts_apikey_revoke", "catalog_pool_curate",
+        "accounts_partner_top_up", "accounts_partner_adjust", "accounts_partner_withdraw",
+        "accounts_partner_credit_line", "accounts_partner_threshold", "accounts_partner_limits",
+        "accounts_partner_suspend", "accounts_partner_resume", "approvals_approval_approve",
+        "approvals_approval_reject", "accounts_apikey_revoke", "catalog_pool_curate",
         "catalog_pool_assign", "catalog_stock_count", "orders_suborder_ship",
     ],
 )  # fmt: skip

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import BookCheck, Contact, Wallet
+from accounts.services.adjustments import enter_adjustment
 from accounts.services.keys import create_key
 from catalog.models import Brand, PurchasePrice, SkuImage
+from openplatform.approvals.models import Approval
 from openplatform.core import clock
 from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyAdmin
 from openplatform.messaging.services.sequencing import sequence_outbox
@@ -50,7 +56,7 @@ def full_house(to_ship: Suborder, shop: World, merchant: Merchant) -> Suborder:
     Brand.objects.create(name="Brand")
     SkuImage.objects.create(sku=sku, url="https://example.com/a.png")
     PurchasePrice.objects.create(partner=merchant.partner, sku=sku, fixed_price="9.00")
-    create_key(partner_code="acme", scopes=["orders:read"])
+    create_key(partner_code="acme", scopes=["orders:read"], actor="test")
     return to_ship
 
 
@@ -124,6 +130,77 @@ def test_dashboard_shows_the_days_work_when_there_are_orders(full_house: Suborde
         "Low balances": "0",
         "Out of stock": "0",
     }
+
+
+def test_dashboard_shows_finance_what_wants_a_decision(
+    full_house: Suborder, merchant: Merchant, staff: Staff
+):
+    now = clock.now()
+    Contact.objects.create(name="王芳", role="finance", email="a@x.cn", topics=["balance_low"])
+    Contact.objects.create(
+        partner=merchant.partner, name="Li", role="finance", email="b@x.cn",
+        confirmed_at=now - timedelta(days=91),
+    )  # fmt: skip
+    Wallet.objects.update(alert_threshold="50000.00")
+    create_key(
+        partner_code="acme", scopes=["orders:read"], actor="test", expires_at=now + timedelta(29)
+    )
+    create_key(
+        partner_code="acme", scopes=["orders:read"], actor="test", expires_at=now + timedelta(31)
+    )
+    enter_adjustment(
+        partner_code="acme", amount=Decimal("1.00"), reason="r",
+        user=User.objects.create_user("fin1"), now=now - timedelta(days=2),
+    )  # fmt: skip
+    Approval.objects.update(requested_at=now - timedelta(days=2))
+    client = staff(
+        "approvals.view_approval", "accounts.view_wallet", "accounts.view_bookcheck",
+        "accounts.view_apikey", "accounts.view_contact", "accounts.view_partner",
+    )  # fmt: skip
+
+    response = client.get("/admin/")
+
+    cards = {card.title: card for card in response.context["cards"]}
+    assert {title: card.value for title, card in cards.items()} == {
+        "Waiting approvals": "1",
+        "Low balances": "1",
+        "Books": "—",
+        "Keys about to end": "1",
+        "Contacts to confirm": "1",
+    }
+    assert cards["Waiting approvals"].is_alert
+    assert cards["Waiting approvals"].note == "The oldest waits for 2\xa0days"
+    assert cards["Low balances"].owner == "Owner: 王芳"
+    assert cards["Keys about to end"].owner == "Nobody of our own side is told of this"
+    for card in cards.values():
+        listed = client.get(card.url)
+        assert listed.status_code == 200
+        if card.value != "—":
+            assert listed.context["cl"].result_count == int(card.value)
+    [(wallet, runway)] = response.context["low_wallets"]
+    assert (wallet.partner, runway.days) == (merchant.partner, 118)
+
+
+@pytest.mark.parametrize(
+    ("is_ok", "hours", "value", "is_alert"),
+    [
+        (True, 1, "In order", False),
+        (True, 27, "In order", True),
+        (False, 1, "2 differences", True),
+    ],
+)
+def test_dashboard_shows_how_the_books_stand_when_they_were_checked(
+    is_ok: bool, hours: int, value: str, is_alert: bool, staff: Staff
+):
+    at = clock.now() - timedelta(hours=hours)
+    BookCheck.objects.create(
+        as_of=at, started_at=at, seconds=0.1, is_ok=is_ok, wallet_count=3, entry_count=9,
+        difference_count=0 if is_ok else 2, differences=[],
+    )  # fmt: skip
+
+    [card] = staff("accounts.view_bookcheck").get("/admin/").context["cards"]
+
+    assert (card.value, card.is_alert) == (value, is_alert)
 
 
 def test_dashboard_shows_no_number_when_staff_has_no_permission(full_house: Suborder, staff: Staff):
