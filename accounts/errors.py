@@ -52,13 +52,13 @@ class BalanceInsufficient(DomainError):
 class ReferenceConflict(DomainError):
     code = "reference_conflict"
     status = 409
-    title = _("This reference was used for another amount")
+    title = _("This reference stands for another transfer")
 
 
 class SpendingCapExceeded(DomainError):
     code = "spending_cap_exceeded"
     status = 402
-    title = _("Orders of this day may not cost more together")
+    title = _("The order would exceed the spending cap of the day")
 
 
 class TooManyOpenOrders(DomainError):

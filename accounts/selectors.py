@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import ApiKey, BookCheck, LedgerEntry, Partner, TopUp, Wallet
+from accounts.spending import get_runway
 from openplatform.core import money
 from openplatform.core.clock import to_text
 from openplatform.core.errors import NotFound
@@ -24,8 +25,8 @@ FIND_API_KEY = """
     WHERE key.digest = %s
 """
 
-SPENDING_DAYS = 30
 MAX_OPEN_HOLDS = 100
+OPEN_HOLDS = 100
 # Payments without what was refunded, over the last thirty days, or over the days since the first
 # payment when that is less long ago.
 SPENDING = """
@@ -64,13 +65,6 @@ class KeyRow(NamedTuple):
     requires_signature: bool
     key_per_minute: int | None
     partner_per_minute: int | None
-
-
-class Runway(NamedTuple):
-    """``daily_spend`` is None before the first payment, ``days`` when nothing is being spent."""
-
-    daily_spend: Decimal | None
-    days: int | None
 
 
 class OpenHold(NamedTuple):
@@ -122,17 +116,6 @@ def get_account_document(*, partner_id: int) -> dict[str, Any]:
         "runway_days": runway.days,
         "status": wallet.partner.status,
     }
-
-
-def get_runway(*, wallet: Wallet) -> Runway:
-    """How fast a wallet is spent, and how long what is available lasts at that pace."""
-    row = send(SPENDING, [SPENDING_DAYS, wallet.pk, wallet.pk, SPENDING_DAYS]).row()
-    assert row is not None  # noqa: S101 - an aggregate always answers
-    spent, days = row
-    daily = None if days is None else max(money.round_amount(spent / days), money.ZERO)
-    if not daily:
-        return Runway(daily, None)
-    return Runway(daily, max(int(wallet.available_amount / daily), 0))
 
 
 def list_open_holds(*, wallet: Wallet) -> list[OpenHold]:

@@ -20,6 +20,7 @@ from accounts.models import Partner
 from catalog.models import Product, PurchasePrice, Sku
 from catalog.services.stock import MAX_ON_HAND
 from openplatform.core.money import ZERO
+from openplatform.core.visible_text import require_visible
 
 BETWEEN_CODES = re.compile(r"[\s,;，；、]+")
 WHOLE = 100  # percent
@@ -115,6 +116,7 @@ class CountForm(forms.Form):
         label=_("Document number"),
         max_length=64,
         required=False,
+        validators=[require_visible],
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("Of the count sheet, if there is one"),
     )

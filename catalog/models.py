@@ -405,4 +405,7 @@ class StockMovement(models.Model):
         indexes = [models.Index(fields=["stock", "id"], name="stock_movement_stock")]
 
     def __str__(self) -> str:
-        return f"{self.cause} {self.on_hand_change}/{self.reserved_change}/{self.outgoing_change}"
+        return (
+            f"{self.get_cause_display()} "
+            f"{self.on_hand_change}/{self.reserved_change}/{self.outgoing_change}"
+        )

@@ -15,6 +15,7 @@ from openplatform.core.environment import (
     read_amount,
     read_bool,
     read_choice,
+    read_header,
     read_int,
     read_list,
     read_mailbox,
@@ -182,9 +183,12 @@ STORAGES = {
 # Partner API
 API_BODY_LIMIT = 2 * 1024 * 1024  # bytes; an order of 1,000 lines takes about a tenth
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_LIMIT
-# Whose X-Forwarded-For is believed: networks in CIDR notation, and `unix` for the peer at the other
-# end of a unix socket.
+# Who is believed about the caller's address: networks in CIDR notation, and `unix` for the peer at
+# the other end of a unix socket.
 TRUSTED_PROXIES = TrustedProxies.parse(read_list("TRUSTED_PROXIES"))
+# The header that a trusted proxy says it in. Servers take X_Forwarded_For for X-Forwarded-For: the
+# proxy has to drop names with underscores, or to write a header whose name has no hyphen.
+CLIENT_ADDRESS_HEADER = read_header("CLIENT_ADDRESS_HEADER", "X-Forwarded-For")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["openplatform.core.api.permissions.HasScope"],
@@ -267,6 +271,9 @@ RATE_LIMIT_KEY = read_int("RATE_LIMIT_KEY", 3000, minimum=1)  # unless agreed wi
 RATE_LIMIT_PARTNER = read_int("RATE_LIMIT_PARTNER", 6000, minimum=1)  # over all keys; likewise
 # Look-ups by one key of what does not exist: who guesses numbers is stopped.
 RATE_LIMIT_MISSING = read_int("RATE_LIMIT_MISSING", 60, minimum=1)
+# Failed sign-ins to the back office, for one user name and from one address; not a minute, but in:
+RATE_LIMIT_SIGN_IN = read_int("RATE_LIMIT_SIGN_IN", 10, minimum=1)
+RATE_LIMIT_SIGN_IN_MINUTES = 15
 
 # Background work
 REDIS_URL = read_text("REDIS_URL")

@@ -17,6 +17,7 @@ from unfold.widgets import (
 
 from openplatform.core import clock
 from openplatform.core.money import ZERO
+from openplatform.core.visible_text import require_visible
 from orders.models import Carrier, FreightTemplate, OrderLine
 
 LINE_PREFIX = "line_"
@@ -33,6 +34,7 @@ class ShipForm(forms.Form):
     waybill_no = forms.CharField(
         label=_("Waybill number"),
         max_length=64,
+        validators=[require_visible],
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("The same waybill again is the same parcel and moves nothing"),
     )

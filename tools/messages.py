@@ -4,8 +4,8 @@
 `compile` writes the .mo beside it; `check` fails when anything is missing, not ours any more, or
 compiled from another state. Everything comes from pip: GNU gettext is not needed.
 
-Our catalogue also holds the texts of unfold, which brings none, as far as Django has no
-translation of its own for them.
+Our catalogue also holds the texts of unfold, which brings none, and of the pages of django-q2, as
+far as they and Django have no translation of their own for them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 BASE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(BASE))
 
 import django  # noqa: E402 - the path comes first
+import django_q  # noqa: E402 - as above
 import unfold  # noqa: E402 - as above
 from babel.messages.catalog import Catalog  # noqa: E402 - as above
 from babel.messages.extract import extract_python  # noqa: E402 - as above
@@ -50,6 +52,12 @@ UNREAD_OF_UNFOLD = {
     "constance", "forms", "guardian", "import_export", "inlines", "location_field",
     "simple_history",
 }  # fmt: skip
+# What django-q2 says in logs and terminals.
+UNREAD_OF_DJANGO_Q = {
+    "cluster.py", "monitor.py", "monitor_terminal.py", "timeout.py", "worker.py", "management",
+    "tests",
+}  # fmt: skip
+THEIRS = ((unfold, UNREAD_OF_UNFOLD), (django_q, UNREAD_OF_DJANGO_Q))
 # Texts for which we do not take Django's translation.
 BETTER = {" By %(filter_title)s ", "Filters"}
 UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -106,10 +114,20 @@ def _message_of(keyword: str, texts: Any) -> tuple[Any, str | None] | None:
     return (parts[0], None) if parts[0] else None
 
 
+def home_of(package: ModuleType) -> Path:
+    """The folder of an installed package."""
+    return Path(str(package.__file__)).parent
+
+
 def django_translations() -> gettext.NullTranslations:
-    """What Django itself says in Chinese; loaded behind our catalogue at run time, too."""
+    """What Django and django-q2 say in Chinese; loaded behind our catalogue at run time, too."""
     merged: gettext.NullTranslations | None = None
-    for file in sorted(Path(django.__file__).parent.rglob(f"{LANGUAGE}/LC_MESSAGES/django.mo")):
+    files = [
+        file
+        for package in (django, django_q)
+        for file in sorted(home_of(package).rglob(f"{LANGUAGE}/LC_MESSAGES/django.mo"))
+    ]
+    for file in files:
         with file.open("rb") as stream:
             translations = gettext.GNUTranslations(stream)
         if merged is None:
@@ -129,9 +147,10 @@ def collect() -> Catalog:
         for file, line, text, context in find_messages(BASE / package, BASE):
             catalogue.add(text, locations=[(file, line)], context=context)
     known = django_translations()
-    unfold_home = Path(unfold.__file__).parent
-    for file, _line, text, context in find_messages(
-        unfold_home, unfold_home.parent, UNREAD | UNREAD_OF_UNFOLD
+    for file, _line, text, context in (
+        message
+        for package, unread in THEIRS
+        for message in find_messages(home_of(package), home_of(package).parent, UNREAD | unread)
     ):
         first = text[0] if isinstance(text, tuple) else text
         if context is None and first not in BETTER and known.gettext(first) != first:

@@ -21,13 +21,14 @@ from accounts.services.signatures import (
     DIGEST,
     SignedMessage,
     load_public_key,
+    use_nonce,
     verify_content_digest,
     verify_signature,
 )
 from openplatform.core import clock
-from openplatform.core.api.body_checks import has_body, require_of_body
 from openplatform.core.api.caller import Caller
 from openplatform.core.api.client_address import address_of
+from openplatform.core.api.last_checks import has_body, require_before_action, require_of_body
 from openplatform.core.errors import KeyInvalid, KeyMissing
 from openplatform.core.networks import Network, read_address, read_network
 
@@ -40,7 +41,6 @@ PATH_SAFE = "/~!$&'()*+,;=:@"  # what RFC 3986 lets stand in a path beside lette
 @dataclass(slots=True)
 class _KnownKey:
     caller: Caller
-    prefix: str
     expires_at: datetime | None
     revoked_at: datetime | None
     networks: tuple[Network, ...]
@@ -84,11 +84,11 @@ def _read(row: selectors.KeyRow, read_at: float) -> _KnownKey:
         caller=Caller(
             partner_id=row.partner_id,
             key_id=row.id,
+            prefix=row.prefix,
             scopes=frozenset(row.scopes),
             key_per_minute=row.key_per_minute,
             partner_per_minute=row.partner_per_minute,
         ),
-        prefix=row.prefix,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         networks=tuple(read_network(text) for text in row.allowed_networks),
@@ -153,13 +153,13 @@ def _require_signature(
         if known.requires_signature:
             raise SignatureMissing
         return
-    verify_signature(
+    nonce = verify_signature(
         message=SignedMessage(str(request.method), _url_of(request), headers),
         has_body=has_body(request),
-        key_id=known.caller.key_id,
-        prefix=known.prefix,
+        prefix=known.caller.prefix,
         public_key=public_key,
     )
+    require_before_action(request, lambda: use_nonce(key_id=known.caller.key_id, nonce=nonce))
     if DIGEST in headers:
         require_of_body(
             request,

@@ -90,6 +90,7 @@ class ReportTopUpView(PartnerAPIView):
                 reference=body["reference"],
                 paid_at=body["paid_at"],
                 proof_id=body.get("proof_id"),
+                key_id=caller_of(request).key_id,
                 actor=actor_of(request),
                 now=clock.now(),
                 replay=read_replay_key(request, request.data),

@@ -63,6 +63,7 @@ class ApiKey(models.Model):
         help_text=_("To the minute"),
     )
     last_used_address = models.GenericIPAddressField(_("last used from"), null=True, blank=True)
+    created_by = models.CharField(_("made by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("created at"), db_default=Now())
 
     class Meta:

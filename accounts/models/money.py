@@ -85,7 +85,11 @@ class Wallet(models.Model):
 
     @property
     def alert_level(self) -> int:
-        """0 fine, 1 less available than the threshold, 2 less than half of it."""
+        """0 fine, 1 less available than the threshold, 2 less than half of it. A threshold of
+        zero asks for no warning.
+        """
+        if not self.alert_threshold:
+            return 0
         if self.available_amount * 2 < self.alert_threshold:
             return 2
         return int(self.available_amount < self.alert_threshold)
@@ -154,11 +158,15 @@ class LedgerEntry(models.Model):
         ]
         indexes = [
             models.Index(fields=["partner", "order_no"], name="ledger_entry_order_no"),
-            models.Index(fields=["partner", "created_at"], name="ledger_entry_created_at"),
+            models.Index(
+                fields=["partner", "created_at"],
+                include=["kind", "amount"],  # what was spent is read from the index alone
+                name="ledger_entry_created_at",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.entry_no} {self.kind} {self.amount}"
+        return f"{self.entry_no} {self.get_kind_display()} {self.amount}"
 
 
 class HoldEntry(models.Model):
@@ -216,7 +224,7 @@ class HoldEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.hold_no} {self.kind} {self.amount}"
+        return f"{self.hold_no} {self.get_kind_display()} {self.amount}"
 
 
 class CreditLimitChange(models.Model):

@@ -17,10 +17,9 @@ from accounts.services.money_documents import (
     mark_approved,
     mark_rejected,
     require_reason,
+    submit,
 )
 from openplatform.approvals.models import Approval
-from openplatform.approvals.services.requesting import request_approval
-from openplatform.audit.services.recording import record_change
 from openplatform.core import money
 from openplatform.core.errors import FieldInvalid
 from openplatform.core.identifiers import dated_no
@@ -54,22 +53,13 @@ def enter_adjustment(
         actor=actor,
         created_at=now,
     )
-    request_approval(
+    submit(
+        adjustment,
         kind=KIND,
-        subject_no=adjustment.adjustment_no,
-        partner_id=partner.pk,
-        data={"amount": money.to_text(amount)},
-        reason=reason,
-        requested_by=user,
-        requester=actor,
-    )
-    record_change(
-        action="enter_adjustment",
-        subject=adjustment,
-        before={},
-        after={"amount": amount, "status": adjustment.status},
+        facts={"amount": money.to_text(amount)},
         actor=actor,
-        partner_id=partner.pk,
+        user=user,
+        requester=actor,
         reason=reason,
     )
     return adjustment
@@ -83,7 +73,9 @@ def apply_adjustment(
     :raises FieldInvalid: when the balance would be more than a wallet holds.
     """
     require_transaction()
-    adjustment = Adjustment.objects.select_for_update().get(adjustment_no=approval.subject_no)
+    adjustment = Adjustment.objects.select_for_update(no_key=True).get(
+        adjustment_no=approval.subject_no
+    )
     mark_approved(adjustment, actor=actor, now=now)
     wallet.book(
         partner_id=adjustment.partner_id,
@@ -92,10 +84,18 @@ def apply_adjustment(
         document=LedgerEntry.Document.ADJUSTMENT,
         document_no=adjustment.adjustment_no,
         note=adjustment.reason,
+        actor=actor,
     )
 
 
 def reject_adjustment(approval: Approval, *, reason: str, actor: str, now: datetime) -> None:
     """Step: no money moves."""
-    adjustment = Adjustment.objects.select_for_update().get(adjustment_no=approval.subject_no)
+    adjustment = Adjustment.objects.select_for_update(no_key=True).get(
+        adjustment_no=approval.subject_no
+    )
     mark_rejected(adjustment, reason=reason, actor=actor, now=now)
+
+
+def _lock(approval: Approval) -> Adjustment:
+    locked = Adjustment.objects.select_for_update(no_key=True)
+    return locked.get(adjustment_no=approval.subject_no)

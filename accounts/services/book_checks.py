@@ -90,7 +90,10 @@ HOLD_TOTALS = TOTALS.format(
     after="held_after",
     table="accounts_holdentry",
     columns=_wallet_columns(
-        held_amount=AMOUNT, last_hold_no=LAST_NO, open_orders="coalesce(total.open, 0)"
+        held_amount=AMOUNT,
+        last_hold_no=LAST_NO,
+        open_orders="coalesce(total.open, 0)",
+        last_hold_at="total.last_at",
     ),
 )
 CREDIT_LINES = """

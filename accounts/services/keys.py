@@ -70,6 +70,7 @@ def add_key(
         prefix=text[:PREFIX_LENGTH],
         digest=digest_of(text),
         expires_at=expires_at,
+        created_by=actor,
         **terms,
     )
     _record("create_key", key, before={}, actor=actor)

@@ -36,6 +36,20 @@ def add_partner(
     """Step: a partner with its wallet; an opening balance is booked at once, as a top-up."""
     require_transaction()
     partner = Partner.objects.create(code=code, name=name, email=email)
+    record_change(
+        action="register_partner",
+        subject=partner,
+        before={},
+        after={
+            "code": code,
+            "name": name,
+            "email": email,
+            "credit_limit": credit_limit,
+            "alert_threshold": alert_threshold,
+        },
+        actor=actor,
+        partner_id=partner.pk,
+    )
     open_wallet(
         partner=partner,
         credit_limit=credit_limit,
@@ -69,8 +83,9 @@ def register_partner(
 ) -> Partner:
     """A new partner that has a wallet and neither pools nor keys yet, added by a member of staff.
 
-    Its money takes a second person as ever: an opening balance waits as a top-up, a large credit
-    line or alert threshold as a change of it.
+    Its money takes a second person: an opening balance waits as a top-up, a credit line whatever
+    its amount (else one person could open many partners with a little each), a large alert
+    threshold as a change of it.
 
     :raises FieldInvalid: when the code is taken.
     """
@@ -79,14 +94,6 @@ def register_partner(
         partner = add_partner(code=code, name=name, email=email, actor=actor, now=now)
     except IntegrityError as error:
         raise FieldInvalid(_("There is a partner with this code"), pointer="/code") from error
-    record_change(
-        action="register_partner",
-        subject=partner,
-        before={},
-        after={"code": code, "name": name, "email": email},
-        actor=actor,
-        partner_id=partner.pk,
-    )
     if opening_balance:
         ask_for_top_up(
             partner=partner,
@@ -97,10 +104,10 @@ def register_partner(
             user=user,
             now=now,
         )
-    for name_of_term, amount in (
-        (terms.CREDIT_LIMIT, credit_limit),
-        (terms.ALERT_THRESHOLD, alert_threshold),
-    ):
-        if amount:
-            terms.ask_or_set(name_of_term, partner, amount, reason=OPENED, user=user, now=now)
+    if credit_limit:
+        terms.ask_for(terms.CREDIT_LIMIT, partner, credit_limit, reason=OPENED, user=user)
+    if alert_threshold:
+        terms.ask_or_set(
+            terms.ALERT_THRESHOLD, partner, alert_threshold, reason=OPENED, user=user, now=now
+        )
     return partner

@@ -48,7 +48,7 @@ KEEP_NONCE = """
 """
 PRUNE_NONCES = """
     DELETE FROM accounts_requestnonce WHERE id IN (
-        SELECT id FROM accounts_requestnonce WHERE expires_at < clock_timestamp()
+        SELECT id FROM accounts_requestnonce WHERE expires_at < statement_timestamp()
         ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED
     )
 """
@@ -95,17 +95,14 @@ def verify_signature(
     *,
     message: SignedMessage,
     has_body: bool,
-    key_id: int,
     prefix: str,
     public_key: Ed25519PublicKey,
-) -> None:
-    """Accept the signature of a request, once.
+) -> str:
+    """The nonce of a signature that holds: exactly one, by this key, of an age that is allowed,
+    over all that must be covered.
 
-    1. Exactly one signature, by this key, of an age that is allowed, over all that must be covered.
-    2. Its nonce is kept; whoever comes second with it is refused, in whatever process.
-
-    The digest of a body is covered here and compared by :func:`verify_content_digest` once the
-    body is there.
+    The nonce is for :func:`use_nonce`, once the caller is within its limits. The digest of a body
+    is covered here and compared by :func:`verify_content_digest` once the body is there.
 
     :raises SignatureInvalid: with the ``reason`` as a fact.
     """
@@ -122,8 +119,17 @@ def verify_signature(
         raise _invalid(str(error) or "The signature was not made of this request") from error
     if result.nonce is None or not NONCE.fullmatch(result.nonce):
         raise _invalid("The nonce must have 16 to 128 visible ASCII characters")
+    return result.nonce
+
+
+def use_nonce(*, key_id: int, nonce: str) -> None:
+    """Keep the nonce of a signature that holds; whoever comes second with it, in whatever process,
+    is refused.
+
+    :raises SignatureInvalid: when it was used before.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(KEEP_NONCE, [key_id, result.nonce, NONCE_KEPT_MINUTES])
+        cursor.execute(KEEP_NONCE, [key_id, nonce, NONCE_KEPT_MINUTES])
         if not cursor.rowcount:
             raise _invalid("The nonce was used before")
 

@@ -1,7 +1,8 @@
 """On what terms a partner buys: credit line, alert threshold, limits, status.
 
-Credit line and alert threshold are the platform's risk: a change by more than
-``settings.SECOND_PERSON_ABOVE`` waits for a second person.
+Credit line and alert threshold are the platform's risk: one person alone may change them by up to
+``settings.SECOND_PERSON_ABOVE``, counted from what two people last agreed on, so that many small
+steps lead no further than one. Anything beyond waits for a second person.
 """
 
 from __future__ import annotations
@@ -156,9 +157,19 @@ def ask_or_set(
         raise AlreadyWaiting
     wallet = Wallet.objects.get(pk=partner.pk)
     current: Decimal = getattr(wallet, name)
-    if abs(amount - current) <= settings.SECOND_PERSON_ABOVE:
+    change = max(abs(amount - current), abs(amount - _agreed(name, partner)))
+    if change <= settings.SECOND_PERSON_ABOVE:
         set_term(name, partner, amount, reason=reason, actor=user.get_username(), now=now)
         return None
+    return ask_for(name, partner, amount, reason=reason, user=user)
+
+
+def ask_for(name: str, partner: Partner, amount: Decimal, *, reason: str, user: User) -> Approval:
+    """Step: have a second person decide on one of the two terms.
+
+    :raises AlreadyWaiting: while another change of it waits.
+    """
+    current: Decimal = getattr(Wallet.objects.get(pk=partner.pk), name)
     approval = request_approval(
         kind=name,
         subject_no=partner.code,
@@ -238,6 +249,16 @@ def _change(
     if getattr(Wallet.objects.get(pk=partner.pk), name) == amount:
         raise FieldInvalid(_("That is how it is already"), pointer=f"/{name}")
     return ask_or_set(name, partner, amount, reason=reason, user=user, now=now)
+
+
+def _agreed(name: str, partner: Partner) -> Decimal:
+    """What two people last agreed on; nothing, before they ever did."""
+    last = (
+        Approval.objects.filter(kind=name, subject_no=partner.code, status=Approval.Status.APPROVED)
+        .order_by("-id")
+        .first()
+    )
+    return money.ZERO if last is None else Decimal(last.data["after"])
 
 
 def _record(

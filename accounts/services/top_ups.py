@@ -13,13 +13,17 @@ from django.utils.translation import gettext_lazy as _
 from accounts.documents import top_up_document
 from accounts.errors import ReferenceConflict
 from accounts.messages import publish_account
-from accounts.models import LedgerEntry, Partner, TopUp, TopUpProof
+from accounts.models import ApiKey, LedgerEntry, Partner, TopUp, TopUpProof
 from accounts.services import wallet
 from accounts.services.locks import lock_partner
-from accounts.services.money_documents import exact_amount, mark_approved, mark_rejected
+from accounts.services.money_documents import (
+    exact_amount,
+    mark_approved,
+    mark_rejected,
+    require_reference,
+    submit,
+)
 from openplatform.approvals.models import Approval
-from openplatform.approvals.services.requesting import request_approval
-from openplatform.audit.services.recording import record_change
 from openplatform.core import money
 from openplatform.core.errors import FieldInvalid, FieldRequired
 from openplatform.core.identifiers import dated_no
@@ -39,6 +43,7 @@ def report_top_up(
     reference: str,
     paid_at: datetime,
     proof_id: str | None,
+    key_id: int,
     actor: str,
     now: datetime,
     replay: ReplayKey | None = None,
@@ -58,31 +63,33 @@ def report_top_up(
     partner = lock_partner(pk=partner_id)
     known = TopUp.objects.select_related("proof").filter(partner=partner, reference=reference)
     if (top_up := known.first()) is not None:
-        if (top_up.amount, top_up.paid_at, _proof_id(top_up)) != (amount, paid_at, proof_id):
+        if top_up.amount != amount or not _is_same_report(top_up, paid_at, proof_id):
             raise ReferenceConflict(pointer="/reference", top_up_no=top_up.top_up_no)
         answer = Answer(200, to_json(top_up_document(top_up)), is_replay=True)
         record(replay, answer)
         return answer
     amount = exact_amount(amount)
-    if paid_at > now + CLOCKS_DIFFER:
-        raise FieldInvalid(_("This moment is still to come"), pointer="/paid_at")
+    _require_past(paid_at, now)
     proof = None
     if proof_id is not None:
-        proof = TopUpProof.objects.filter(partner=partner, proof_id=proof_id, top_up=None).first()
+        # Locked, so that it is not forgotten as unused at this moment.
+        own = TopUpProof.objects.select_for_update(of=["self"])
+        proof = own.filter(partner=partner, proof_id=proof_id, top_up=None).first()
         if proof is None:
             raise FieldInvalid(_("There is no such proof, or it is used"), pointer="/proof_id")
     top_up = _write(
         partner, amount=amount, reference=reference, paid_at=paid_at, proof=proof, note="",
         actor=actor, now=now,
     )  # fmt: skip
-    request_approval(
+    submit(
+        top_up,
         kind=KIND,
-        subject_no=top_up.top_up_no,
-        partner_id=partner_id,
-        data={"amount": money.to_text(amount), "reference": reference},
-        reason="",
-        requested_by=None,
+        facts={"amount": money.to_text(amount), "reference": reference},
+        actor=actor,
+        user=None,
         requester=partner.code,
+        reason="",
+        barred=_makers_of(key_id),
     )
     answer = Answer(201, to_json(top_up_document(top_up)))
     record(replay, answer)
@@ -133,28 +140,22 @@ def ask_for_top_up(
     :raises FieldInvalid: unless the amount is positive, in whole cents and below a trillion.
     """
     require_transaction()
+    require_reference(reference)
     amount = exact_amount(amount)
+    if paid_at is not None:
+        _require_past(paid_at, now)
     actor = user.get_username()
     top_up = _write(
         partner, amount=amount, reference=reference, paid_at=paid_at, proof=None, note=note,
         actor=actor, now=now,
     )  # fmt: skip
-    request_approval(
+    submit(
+        top_up,
         kind=KIND,
-        subject_no=top_up.top_up_no,
-        partner_id=partner.pk,
-        data={"amount": money.to_text(amount), "reference": reference},
-        reason=note,
-        requested_by=user,
-        requester=actor,
-    )
-    record_change(
-        action="enter_top_up",
-        subject=top_up,
-        before={},
-        after={"amount": amount, "reference": reference, "status": top_up.status},
+        facts={"amount": money.to_text(amount), "reference": reference},
         actor=actor,
-        partner_id=partner.pk,
+        user=user,
+        requester=actor,
         reason=note,
     )
     return top_up
@@ -188,10 +189,12 @@ def apply_top_up(
     :raises FieldRequired: for less without a note.
     """
     require_transaction()
-    top_up = TopUp.objects.select_for_update().get(top_up_no=approval.subject_no)
-    amount = Decimal(values.get("approved_amount", top_up.amount))
+    top_up = TopUp.objects.select_for_update(no_key=True).get(top_up_no=approval.subject_no)
+    amount = exact_amount(
+        Decimal(values.get("approved_amount", top_up.amount)), pointer="/approved_amount"
+    )
     note = values.get("note", "")
-    if not 0 < amount <= top_up.amount:
+    if amount > top_up.amount:
         raise FieldInvalid(
             _("No more can be approved than was reported"),
             pointer="/approved_amount",
@@ -208,7 +211,7 @@ def apply_top_up(
 def reject_top_up(approval: Approval, *, reason: str, actor: str, now: datetime) -> None:
     """Step: no money moves; the merchant is told why."""
     require_transaction()
-    top_up = TopUp.objects.select_for_update().get(top_up_no=approval.subject_no)
+    top_up = TopUp.objects.select_for_update(no_key=True).get(top_up_no=approval.subject_no)
     mark_rejected(top_up, reason=reason, actor=actor, now=now)
     publish_account(
         type="account.top_up_rejected",
@@ -217,8 +220,22 @@ def reject_top_up(approval: Approval, *, reason: str, actor: str, now: datetime)
     )
 
 
-def _proof_id(top_up: TopUp) -> str | None:
-    return None if top_up.proof is None else top_up.proof.proof_id
+def _require_past(paid_at: datetime, now: datetime) -> None:
+    if paid_at > now + CLOCKS_DIFFER:
+        raise FieldInvalid(_("This moment is still to come"), pointer="/paid_at")
+
+
+def _makers_of(key_id: int) -> list[str]:
+    """Who made the key: staff who reported with a key of their own making would be alone."""
+    return list(
+        ApiKey.objects.filter(pk=key_id).exclude(created_by="").values_list("created_by", flat=True)
+    )
+
+
+def _is_same_report(top_up: TopUp, paid_at: datetime, proof_id: str | None) -> bool:
+    """What finance entered first, without day and proof, is the merchant's report all the same."""
+    known_proof = None if top_up.proof is None else top_up.proof.proof_id
+    return top_up.paid_at is None or (top_up.paid_at, known_proof) == (paid_at, proof_id)
 
 
 def _write(
@@ -255,4 +272,5 @@ def _book(top_up: TopUp, *, amount: Decimal, note: str, actor: str, now: datetim
         document=LedgerEntry.Document.TOP_UP,
         document_no=top_up.top_up_no,
         note=note,
+        actor=actor,
     )

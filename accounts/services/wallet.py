@@ -15,6 +15,7 @@ from typing import Any
 from accounts.errors import BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders
 from accounts.models import CreditLimitChange, LedgerEntry, Partner, Wallet
 from accounts.services.warnings import announce_low_balance
+from openplatform.audit.services.recording import record_change
 from openplatform.core import clock, money
 from openplatform.core.errors import DomainError, FieldInvalid
 from openplatform.core.locking import require_transaction
@@ -31,28 +32,24 @@ def _has_fallen(before: str) -> str:
     )
 
 
-# An order is spent on the day of its hold. Of two holds around midnight the later day counts, in
-# whatever order they come by their lock.
+# An order is spent on the day of its hold, which is told under the lock and does not go back.
+TODAY = f"(greatest(clock_timestamp(), last_hold_at) AT TIME ZONE '{ZONE}')::date"
+SPENT_TODAY = f"CASE WHEN spent_on >= {TODAY} THEN spent_amount ELSE 0 END"
 HOLD = f"""
-    WITH day AS (SELECT (clock_timestamp() AT TIME ZONE '{ZONE}')::date AS today), wallet AS (
+    WITH wallet AS (
         UPDATE accounts_wallet
         SET held_amount = held_amount + %(amount)s, last_hold_no = last_hold_no + 1,
             last_hold_at = greatest(clock_timestamp(), last_hold_at),
             open_orders = open_orders + 1,
-            spent_on = greatest(spent_on, today),
-            spent_amount = least(
-                CASE WHEN spent_on >= today THEN spent_amount ELSE 0 END + %(amount)s,
-                %(limit)s - 0.01
-            )
-        FROM day
+            spent_on = greatest(spent_on, {TODAY}),
+            spent_amount = least({SPENT_TODAY} + %(amount)s, %(limit)s - 0.01)
         WHERE partner_id = %(partner_id)s
             AND balance + credit_limit - held_amount >= %(amount)s
             AND held_amount + %(amount)s < %(limit)s
             AND open_orders < max_open_orders
             AND (
                 daily_spending_cap IS NULL
-                OR CASE WHEN spent_on >= today THEN spent_amount ELSE 0 END + %(amount)s
-                    <= daily_spending_cap
+                OR {SPENT_TODAY} + %(amount)s <= daily_spending_cap
             )
         RETURNING last_hold_no, last_hold_at, held_amount, alert_threshold,
             balance + credit_limit - held_amount AS available
@@ -64,6 +61,11 @@ HOLD = f"""
     FROM wallet
     RETURNING hold_no, (SELECT {_has_fallen("available + %(amount)s")} FROM wallet)
 """  # noqa: S608 - put together from constants
+ROOM = f"""
+    SELECT balance + credit_limit - held_amount, daily_spending_cap,
+        ({SPENT_TODAY})::numeric(14, 2), open_orders, max_open_orders
+    FROM accounts_wallet WHERE partner_id = %(partner_id)s
+"""  # noqa: S608 - as above
 RELEASE = f"""
     WITH held AS (
         SELECT (
@@ -131,7 +133,8 @@ BOOK = f"""
     SELECT %(partner_id)s, last_entry_no, %(kind)s, %(amount)s, balance, %(document)s,
         %(document_no)s, '', '', '', %(note)s, last_entry_at
     FROM wallet
-    RETURNING entry_no, (SELECT {_has_fallen("available - %(amount)s")} FROM wallet)
+    RETURNING id, entry_no, balance_after,
+        (SELECT {_has_fallen("available - %(amount)s")} FROM wallet)
 """  # noqa: S608 - as above
 
 
@@ -196,9 +199,12 @@ def book(
     document: LedgerEntry.Document,
     document_no: str,
     note: str,
+    actor: str,
     own_money_only: bool = False,
 ) -> int:
     """Step: money in (positive) or out, for a document that is booked once; the entry number.
+
+    The audit trail keeps the balance before and after.
 
     :param own_money_only: neither the credit line nor what orders hold may be used.
     :raises FieldInvalid: when the balance would be more than a wallet holds.
@@ -220,7 +226,16 @@ def book(
     ).row()
     if row is None:
         raise _refusal_of_booking(partner_id, amount, own_money_only)
-    entry_no, has_fallen = row
+    entry_id, entry_no, balance, has_fallen = row
+    record_change(
+        action=f"book_{kind.value}",
+        subject=LedgerEntry(pk=entry_id, entry_no=entry_no, kind=kind, amount=amount),
+        before={"balance": balance - amount},
+        after={"balance": balance},
+        actor=actor,
+        partner_id=partner_id,
+        reason=note,
+    )
     if has_fallen:
         announce_low_balance(partner_id=partner_id)
     return int(entry_no)
@@ -228,19 +243,19 @@ def book(
 
 def refusal_of_hold(*, partner_id: int, amount: Decimal) -> DomainError:
     """Why an amount cannot be held, with what is missing: money, room under the cap, or order."""
-    wallet = Wallet.objects.get(pk=partner_id)
-    if wallet.available_amount >= amount and amount < money.LIMIT:
-        spent = wallet.spent_amount_on(clock.now().astimezone(clock.PLATFORM_ZONE).date())
-        cap = wallet.daily_spending_cap
+    row = send(ROOM, {"partner_id": partner_id}).row()
+    assert row is not None  # noqa: S101 - every partner has a wallet
+    available, cap, spent, open_orders, max_open_orders = row
+    if available >= amount and amount < money.LIMIT:
         if cap is not None and spent + amount > cap:
             return SpendingCapExceeded(
                 spending_cap=money.to_text(cap),
                 spent_today=money.to_text(spent),
                 total_amount=money.to_text(amount),
             )
-        if wallet.open_orders >= wallet.max_open_orders:
-            return TooManyOpenOrders(maximum=wallet.max_open_orders)
-    missing = max(amount - wallet.available_amount, money.CENT)
+        if open_orders >= max_open_orders:
+            return TooManyOpenOrders(maximum=max_open_orders)
+    missing = max(amount - available, money.CENT)
     return BalanceInsufficient(
         balance_missing=money.to_text(missing), total_amount=money.to_text(amount)
     )

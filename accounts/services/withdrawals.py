@@ -18,10 +18,10 @@ from accounts.services.money_documents import (
     mark_approved,
     mark_rejected,
     require_reason,
+    require_reference,
+    submit,
 )
 from openplatform.approvals.models import Approval
-from openplatform.approvals.services.requesting import request_approval
-from openplatform.audit.services.recording import record_change
 from openplatform.core import money
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import require_transaction, transactional
@@ -46,9 +46,11 @@ def enter_withdrawal(
     :raises NotFound: when there is no such partner.
     :raises FieldRequired: without a reason.
     :raises FieldInvalid: unless the amount is positive, in whole cents and below a trillion.
+    :raises StringInvalid: for a reference that is none.
     :raises ReferenceConflict: when the reference stands for another withdrawal.
     """
     require_reason(reason)
+    require_reference(reference)
     amount = exact_amount(amount)
     partner = lock_partner(code=partner_code)
     known = Withdrawal.objects.filter(partner=partner, reference=reference)
@@ -64,22 +66,13 @@ def enter_withdrawal(
         actor=actor,
         created_at=now,
     )
-    request_approval(
+    submit(
+        withdrawal,
         kind=KIND,
-        subject_no=withdrawal.withdrawal_no,
-        partner_id=partner.pk,
-        data={"amount": money.to_text(amount), "reference": reference},
-        reason=reason,
-        requested_by=user,
-        requester=actor,
-    )
-    record_change(
-        action="enter_withdrawal",
-        subject=withdrawal,
-        before={},
-        after={"amount": amount, "reference": reference, "status": withdrawal.status},
+        facts={"amount": money.to_text(amount), "reference": reference},
         actor=actor,
-        partner_id=partner.pk,
+        user=user,
+        requester=actor,
         reason=reason,
     )
     return withdrawal
@@ -93,7 +86,9 @@ def apply_withdrawal(
     :raises BalanceInsufficient: when that does not cover it.
     """
     require_transaction()
-    withdrawal = Withdrawal.objects.select_for_update().get(withdrawal_no=approval.subject_no)
+    withdrawal = Withdrawal.objects.select_for_update(no_key=True).get(
+        withdrawal_no=approval.subject_no
+    )
     mark_approved(withdrawal, actor=actor, now=now)
     wallet.book(
         partner_id=withdrawal.partner_id,
@@ -102,11 +97,19 @@ def apply_withdrawal(
         document=LedgerEntry.Document.WITHDRAWAL,
         document_no=withdrawal.withdrawal_no,
         note=withdrawal.reason,
+        actor=actor,
         own_money_only=True,
     )
 
 
 def reject_withdrawal(approval: Approval, *, reason: str, actor: str, now: datetime) -> None:
     """Step: no money moves, and the reference may be used again."""
-    withdrawal = Withdrawal.objects.select_for_update().get(withdrawal_no=approval.subject_no)
+    withdrawal = Withdrawal.objects.select_for_update(no_key=True).get(
+        withdrawal_no=approval.subject_no
+    )
     mark_rejected(withdrawal, reason=reason, actor=actor, now=now)
+
+
+def _lock(approval: Approval) -> Withdrawal:
+    locked = Withdrawal.objects.select_for_update(no_key=True)
+    return locked.get(withdrawal_no=approval.subject_no)

@@ -38,6 +38,7 @@ from openplatform.core.admin.form_pages import Values, answer_form_page
 from openplatform.core.admin.model_admins import ReadOnlyAdmin
 from openplatform.core.admin.staff import get_staff
 from openplatform.core.errors import type_of_text
+from openplatform.core.money import to_text
 
 STATUS_COLOURS = {"pending": "warning", "approved": "success", "rejected": "danger"}
 REQUESTER_COLOURS = {"merchant": "info", "staff": "neutral"}
@@ -331,6 +332,8 @@ def _title_of(approval: Approval) -> type_of_text:
 
 
 def _as_json(values: Values) -> dict[str, Any]:
+    """Of the decimals, all are amounts."""
     return {
-        name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()
+        name: to_text(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
     }

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from openplatform.approvals.models import Approval
+from openplatform.core.visible_text import require_visible
 
 
 class ApproveForm(forms.Form):
@@ -22,6 +23,7 @@ class RejectForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,
+        validators=[require_visible],
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("Whoever asked reads it; when it was a merchant, the merchant does."),
     )

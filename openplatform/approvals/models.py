@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -42,6 +43,12 @@ class Approval(models.Model):
         help_text=_("Empty when a merchant asked"),
     )
     requester = models.CharField(_("asked by"), max_length=150)
+    barred = ArrayField(
+        models.CharField(max_length=150),
+        verbose_name=_("who cannot decide"),
+        default=list,
+        help_text=_("Beside whoever asked: staff who had a hand in it"),
+    )
     requested_at = models.DateTimeField(_("asked at"), db_default=Now())
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

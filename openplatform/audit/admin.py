@@ -182,7 +182,7 @@ def kind_of(subject_type: str) -> str:
     model = _model_of(subject_type)
     if model is not None:
         return str(capfirst(model._meta.verbose_name))
-    return now_in_words("Import") if subject_type.startswith(RUNS) else subject_type
+    return str(_("Import")) if subject_type.startswith(RUNS) else subject_type
 
 
 def list_changed_fields(entry: AuditEntry) -> list[ChangedField]:

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from openplatform.audit.actions import title_of
+
 
 class AuditEntry(models.Model):
     """One change by a person, a key or a command. Append-only: a trigger refuses the rest.
@@ -29,7 +31,7 @@ class AuditEntry(models.Model):
     after = models.JSONField(_("after"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     actor = models.CharField(_("by"), max_length=150)
-    address = models.GenericIPAddressField(_("from"), null=True)
+    address = models.GenericIPAddressField(_("IP address"), null=True)
     request_id = models.CharField(_("request id"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("created at"), db_default=Now())
 
@@ -44,4 +46,4 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.subject_label}"
+        return f"{title_of(self.action)} {self.subject_label}"

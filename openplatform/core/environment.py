@@ -72,6 +72,17 @@ def read_mailbox(name: str, default: str) -> str:
     return value
 
 
+def read_header(name: str, default: str) -> str:
+    """The name of an HTTP header, as WSGI calls it: ``HTTP_X_FORWARDED_FOR``.
+
+    :raises ImproperlyConfigured: unless it is made of letters, digits and hyphens.
+    """
+    value = read_text(name, default)
+    if not re.fullmatch("[A-Za-z0-9-]{1,64}", value, re.ASCII):
+        raise ImproperlyConfigured(f"{name} must be the name of a header, not {value!r}")
+    return f"HTTP_{value.upper().replace('-', '_')}"
+
+
 def read_list(name: str) -> list[str]:
     """Comma-separated values, without empty ones."""
     return [part.strip() for part in read_text(name).split(",") if part.strip()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import (
@@ -17,6 +18,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 UNIX = "unix"
 MAPPED = IPv6Network("::ffff:0:0/96")
+
+# With a port, or in brackets; a bare address is read as it is.
+FORWARDED = re.compile(
+    r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:[0-9]{1,5})?|(?P<v4>[0-9.]+):[0-9]{1,5}", re.ASCII
+)
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -80,3 +86,12 @@ def read_address(text: str) -> Address | None:
     if isinstance(address, IPv6Address):
         return address.ipv4_mapped or IPv6Address(int(address))
     return address
+
+
+def read_forwarded(text: str) -> Address | None:
+    """An address as proxies write it, some with a port; None for anything else.
+
+    ``192.0.2.7``, ``192.0.2.7:1234``, ``2001:db8::5``, ``[2001:db8::5]:443``.
+    """
+    found = FORWARDED.fullmatch(text.strip())
+    return read_address(text if found is None else found["v6"] or found["v4"])

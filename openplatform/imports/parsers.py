@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from openplatform.core.clock import PLATFORM_ZONE
 from openplatform.core.errors import StringInvalid
+from openplatform.core.visible_text import HIDDEN_CATEGORIES
 from openplatform.imports.errors import CellInvalid
 
 T = TypeVar("T")
@@ -36,7 +37,6 @@ MAX_PERCENT = 100
 YEARS = range(2000, 3000)
 LINE_BREAKS = frozenset("\n\r\t")
 # One line: as in the API, nothing that cannot be seen. Longer text: joiners within emoji may stay.
-HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn"})
 CONTROLS = frozenset({"Cc", "Cs"})
 is_url = URLValidator(schemes=["http", "https"])
 
@@ -59,7 +59,9 @@ def text_of(max_length: int) -> Parser:
     """One line of text up to a length."""
 
     def parse_text(text: str) -> str:
-        if _has(HIDDEN, text, allowed=frozenset()) or not unicodedata.is_normalized("NFC", text):
+        if _has(HIDDEN_CATEGORIES, text, allowed=frozenset()) or not unicodedata.is_normalized(
+            "NFC", text
+        ):
             raise CellInvalid(error=StringInvalid)
         _require_length(text, max_length)
         return text

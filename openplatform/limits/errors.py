@@ -13,6 +13,7 @@ class RateLimited(DomainError):
     code = "rate_limited"
     status = 429
     title = _("Too many requests; wait before the next one")
+    retry_after = 1  # at least; each refusal says how long
 
     def __init__(self, *, policy: str, limit: int, retry_after: int) -> None:
         super().__init__(policy=policy, limit=limit)

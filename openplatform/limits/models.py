@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 class Bucket(models.Model):
     """A leaky bucket (GCRA): it is empty again at ``empty_at``. Unlogged; losing it loses nothing.
 
-    ``name`` is what is limited and whose: ``key:7``, ``partner:3``, ``missing:7``.
+    ``name`` is what is limited and whose: ``key:7``, ``partner:3``, ``missing:7``,
+    ``sign_in_address:192.0.2.7``.
     """
 
     name = models.CharField(_("name"), max_length=64, primary_key=True)

@@ -32,7 +32,9 @@ class Outbox(models.Model):
 class MessageCursor(models.Model):
     """How far a partner's sequence has come."""
 
-    partner = models.OneToOneField("accounts.Partner", models.PROTECT, primary_key=True)
+    partner = models.OneToOneField(
+        "accounts.Partner", models.PROTECT, primary_key=True, verbose_name=_("partner")
+    )
     last_sequence = models.BigIntegerField(_("last sequence"), default=0)
 
     class Meta:

@@ -156,8 +156,7 @@ Acme Ltd (acme) has 50.00 CNY left for new orders. The alert threshold is 80.00 
 Balance: 150.00
 Held for unconfirmed orders: 100.00
 Credit line: 0.00
-
-At the average of the last 30 days, this lasts for (days): 5
+At the average of the last 30 days, this lasts for 5 days.
 
 An order that costs more than is left is refused. Please transfer money, and report the transfer \
 by POST /api/v1/account/top-ups or to our finance department. The account as it is now: \
@@ -185,7 +184,7 @@ def test_contact_is_refused_when_the_address_is_there_already(
             partner=partner, name="Li", role="finance", email="li@acme.example", confirmed_at=NOW
         ).full_clean(exclude=["created_at"])
 
-    assert refusal.value.messages == ["This person is among the contacts already"]
+    assert refusal.value.messages == ["该联系人已存在"]
 
 
 def test_alert_has_an_owner_when_one_of_us_chose_it(acme: Partner) -> None:

@@ -62,7 +62,7 @@ def test_terms_are_stored_when_they_are_given(merchant: Merchant, tmp_path: Path
     assert key.allowed_networks == ["203.0.113.0/24", "2001:db8::/32"]
     assert (key.requests_per_minute, key.requires_signature) == (30, True)
     assert key.public_key == PUBLIC_KEY
-    assert AuditEntry.objects.get(subject_id=str(key.pk)).actor == "create_key"
+    assert AuditEntry.objects.get(action="create_key", subject_id=str(key.pk)).actor == "create_key"
 
 
 @pytest.mark.parametrize(

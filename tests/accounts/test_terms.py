@@ -95,6 +95,17 @@ def test_a_cut_takes_a_second_person_too_when_it_is_large(merchant: Merchant, cl
     assert Wallet.objects.get().credit_limit == Decimal("50000.00")
 
 
+def test_small_steps_lead_no_further_than_one(merchant: Merchant, clerk: User) -> None:
+    assert set_credit(clerk, "6000.00") is None
+    approval = set_credit(clerk, "12000.00")
+    assert approval is not None
+    approve(approval_id=approval.pk, user=make_staff("decider"), values={}, now=clock.now())
+
+    assert set_credit(clerk, "22000.00") is None
+    assert set_credit(clerk, "22000.01") is not None
+    assert Wallet.objects.get().credit_limit == Decimal("22000.00")
+
+
 def test_nothing_changes_when_a_large_change_is_rejected(merchant: Merchant, clerk: User) -> None:
     approval = set_credit(clerk, "20000.00")
     assert approval is not None
@@ -234,7 +245,7 @@ def test_money_of_a_new_partner_waits_when_staff_add_it(clerk: User) -> None:
     partner = register_partner(
         code="new",
         name="New",
-        credit_limit=Decimal("10000.01"),
+        credit_limit=Decimal("0.01"),
         alert_threshold=Decimal("500.00"),
         opening_balance=Decimal("70.00"),
         user=clerk,

@@ -11,15 +11,16 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.errors import ReferenceConflict
 from accounts.models import LedgerEntry, TopUp, Wallet
+from accounts.services.keys import create_key
 from accounts.services.top_ups import enter_top_up
 from openplatform.approvals.errors import AlreadyDecided, SecondPersonNeeded
 from openplatform.approvals.models import Approval
 from openplatform.approvals.services.deciding import approve, reject
 from openplatform.audit.models import AuditEntry
-from openplatform.core.errors import FieldInvalid, FieldRequired, NotFound
+from openplatform.core.errors import FieldInvalid, FieldRequired, NotFound, StringInvalid
 from openplatform.messaging.models import Outbox
 from tests.accounts.money_moves import make_staff
-from tests.cast import Merchant
+from tests.cast import Api, Merchant
 
 MOMENT = datetime(2026, 3, 1, 16, 30, tzinfo=UTC)  # the second of March in Shanghai
 
@@ -96,6 +97,8 @@ def test_balance_rises_when_another_person_approves(
     assert told.data["account"]["balance"] == "10012.50"
     assert told.data["top_up"]["top_up_no"] == top_up.top_up_no
     assert (trail.before, trail.after) == ({"status": "pending"}, {"status": "approved"})
+    booked = AuditEntry.objects.get(action="book_top_up", partner=merchant.partner, actor="decider")
+    assert (booked.before, booked.after) == ({"balance": "10000.00"}, {"balance": "10012.50"})
 
 
 def test_refused_when_whoever_entered_approves(merchant: Merchant, clerk: User) -> None:
@@ -115,6 +118,30 @@ def test_refused_when_whoever_entered_rejects(merchant: Merchant, clerk: User) -
         reject(approval_id=Approval.objects.get().pk, user=clerk, reason="no", now=MOMENT)
 
     assert TopUp.objects.get(reference="bank-1").status == "pending"
+
+
+def test_refused_when_whoever_made_the_reporting_key_decides(
+    merchant: Merchant, clerk: User, decider: User
+) -> None:
+    _key, text = create_key(
+        partner_code="acme", scopes=["account:write"], actor=clerk.get_username()
+    )
+    body = {"amount": "9.00", "reference": "R-1", "paid_at": "2026-03-01T10:00:00+08:00"}
+    Api(text).post("/account/top-ups", body)
+
+    with pytest.raises(SecondPersonNeeded):
+        decide(clerk)
+    decide(decider)
+
+    assert balance_of(merchant) == Decimal("10009.00")
+
+
+@pytest.mark.parametrize("reference", ["", "two words", "R\u200b1", "Ｒ1", "x" * 65, "a\nb"])
+def test_refused_when_a_reference_is_none(merchant: Merchant, clerk: User, reference: str) -> None:
+    with pytest.raises(StringInvalid):
+        enter(clerk, reference=reference)
+
+    assert not Approval.objects.exists()
 
 
 def test_refused_when_the_decider_lacks_the_permission(merchant: Merchant, clerk: User) -> None:

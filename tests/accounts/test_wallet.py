@@ -171,6 +171,7 @@ def test_document_is_booked_once_when_it_is_credited_twice(payer: Merchant) -> N
             document=LedgerEntry.Document.TOP_UP,
             document_no=entry.document_no,
             note="",
+            actor="test",
         )
 
     assert money_of(payer) == ("100.00", "0.00", "150.00")
@@ -185,6 +186,7 @@ def test_failure_is_loud_when_there_is_no_wallet(db: None) -> None:
             document=LedgerEntry.Document.TOP_UP,
             document_no="T-1",
             note="",
+            actor="test",
         )
 
     assert not LedgerEntry.objects.exists()

@@ -61,6 +61,7 @@ def test_times_are_text_when_they_are_recorded(merchant: Merchant):
 
 
 def test_request_is_named_when_there_is_one(merchant: Merchant):
+    structlog.contextvars.clear_contextvars()  # requests of other tests leave theirs
     with structlog.contextvars.bound_contextvars(request_id="req-12345", address="2001:db8::1"):
         entry = _record(merchant)
     beside = _record(merchant)

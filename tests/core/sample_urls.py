@@ -62,4 +62,5 @@ urlpatterns = [
     path("api/v1/plain-refusal", plain_refusal),
     path("api/v1/plain-page", plain_page),
     path("page", plain_page),
+    path("failing-page", plain_failure),
 ]

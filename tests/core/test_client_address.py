@@ -65,6 +65,9 @@ def test_peer_counts_when_it_is_not_among_the_trusted_proxies(
         ("1.1.1.1, 198.51.100.1, 10.0.0.3", "198.51.100.1"),
         ("garbage, 198.51.100.1", "198.51.100.1"),
         ("10.0.0.4, 10.0.0.3", "10.0.0.4"),
+        ("198.51.100.1:4711", "198.51.100.1"),
+        ("[2001:db8::5]:443", "2001:db8::5"),
+        ("[2001:db8::5]", "2001:db8::5"),
     ],
 )
 def test_entry_next_to_the_trusted_proxies_counts_when_the_peer_is_one(
@@ -73,17 +76,34 @@ def test_entry_next_to_the_trusted_proxies_counts_when_the_peer_is_one(
     assert seen(settings, peer, forwarded, PROXIES) == address
 
 
-@pytest.mark.parametrize(
-    "forwarded",
-    [
-        None, "", ",", "unknown", "198.51.100.1,", "198.51.100.1, garbage", "198.51.100.1:443",
-        "198.51.100.1, _hidden, 10.0.0.3", "1.2.3", "0x7f000001", "١.1.1.1", "9" * 5000,
-    ],
-)  # fmt: skip
-def test_peer_counts_when_the_trusted_proxy_says_nothing_readable(
+@pytest.mark.parametrize("forwarded", [None, "", " "])
+def test_peer_counts_when_the_trusted_proxy_names_nobody(
     settings: LazySettings, forwarded: str | None
 ) -> None:
     assert seen(settings, "10.0.0.2", forwarded, PROXIES) == "10.0.0.2"
+
+
+@pytest.mark.parametrize(
+    "forwarded",
+    [
+        ",", "unknown", "198.51.100.1,", "198.51.100.1, garbage", "198.51.100.1, _hidden, 10.0.0.3",
+        "1.2.3", "0x7f000001", "١.1.1.1", "9" * 5000, "[198.51.100.1", "198.51.100.1:x", "1.2.3:4",
+    ],
+)  # fmt: skip
+def test_nobody_counts_when_the_trusted_proxy_says_something_unreadable(
+    settings: LazySettings, forwarded: str
+) -> None:
+    assert seen(settings, "10.0.0.2", forwarded, PROXIES) == ""
+
+
+def test_another_header_counts_when_the_setting_names_it(settings: LazySettings) -> None:
+    settings.TRUSTED_PROXIES = PROXIES
+    settings.CLIENT_ADDRESS_HEADER = "HTTP_CLIENTADDRESS"
+    headers = {"X-Forwarded-For": "1.1.1.1", "Clientaddress": "198.51.100.1"}
+
+    request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.2", headers=headers)
+
+    assert address_of(request) == "198.51.100.1"
 
 
 def test_header_counts_by_a_unix_socket_when_that_is_trusted(settings: LazySettings) -> None:

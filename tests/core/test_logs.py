@@ -33,6 +33,10 @@ try:
     raise RuntimeError(f"{key} is not welcome")
 except RuntimeError as error:
     structlog.get_logger("shop").error("failed", exc_info=error, cause=error)
+from django.conf import settings
+settings.ROOT_URLCONF = "tests.core.sample_urls"
+client.get("/failing-page")
+client.get("/no-such-page")
 """
 
 
@@ -69,6 +73,14 @@ def test_key_is_masked_when_it_is_sent_in_the_path(lines: list[dict[str, Any]]) 
     assert (lines[1]["path"], lines[1]["status"]) == ("/api/v1/op_***/orders", 404)
 
 
+def test_cause_is_logged_once_when_a_page_fails_unforeseen(lines: list[dict[str, Any]]) -> None:
+    (fault,) = [line for line in lines if line["event"] == "unexpected_error"]
+
+    assert (fault["path"], fault["level"]) == ("/failing-page", "error")
+    assert 'raise RuntimeError("plain")' in fault["exception"]
+    assert [line["status"] for line in lines[-3:] if line["event"] == "request"] == [500, 404]
+
+
 def test_key_is_no_request_id_when_it_is_sent_as_one(lines: list[dict[str, Any]]) -> None:
     assert re.fullmatch("[0-9A-Z]{20}", lines[3]["request_id"])
 
@@ -95,7 +107,7 @@ def test_key_is_masked_when_it_stands_in_an_exception(lines: list[dict[str, Any]
 
 
 def test_every_line_has_a_time_and_a_level(lines: list[dict[str, Any]]) -> None:
-    assert len(lines) == 7
+    assert len(lines) == 10
     assert all(line["timestamp"].endswith("Z") and line["level"] for line in lines)
 
 

@@ -13,7 +13,7 @@ from openplatform.idempotency.services.replay import Answer, ReplayKey, fingerpr
 def request_with(key: str | None) -> Request:
     headers = {} if key is None else {"Idempotency-Key": key}
     request = Request(APIRequestFactory().post("/api/v1/orders?x=1", headers=headers))
-    request.auth = Caller(partner_id=7, key_id=1, scopes=frozenset())
+    request.auth = Caller(partner_id=7, key_id=1, prefix="op_TEST", scopes=frozenset())
     return request
 
 

@@ -65,7 +65,7 @@ def _lock(approval_id: int, user: User) -> tuple[Approval, ApprovalKind]:
         raise PermissionDenied(kind.permission)
     if approval.status != Approval.Status.PENDING:
         raise AlreadyDecided
-    if approval.requested_by_id == user.pk:
+    if approval.requested_by_id == user.pk or user.get_username() in approval.barred:
         raise SecondPersonNeeded
     return approval, kind
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -30,10 +30,12 @@ def request_approval(
     reason: str,
     requested_by: User | None,
     requester: str,
+    barred: Collection[str] = (),
 ) -> Approval:
     """Step: have another person decide.
 
     :param data: JSON, all that the kind needs to carry it out.
+    :param barred: names of others who cannot decide it, having had a hand in it.
     :param requested_by: the member of staff who asks, who then cannot decide; None for a merchant.
     :raises KeyError: for a kind that nobody registered.
     :raises AlreadyWaiting: when the same subject waits for a decision of this kind.
@@ -53,6 +55,7 @@ def request_approval(
                 reason=reason,
                 requested_by=requested_by,
                 requester=requester,
+                barred=list(barred),
             )
     except IntegrityError as error:
         raise AlreadyWaiting from error

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ("after", models.JSONField(verbose_name="after")),
                 ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
                 ("actor", models.CharField(max_length=150, verbose_name="by")),
-                ("address", models.GenericIPAddressField(null=True, verbose_name="from")),
+                ("address", models.GenericIPAddressField(null=True, verbose_name="IP address")),
                 (
                     "request_id",
                     models.CharField(blank=True, max_length=64, verbose_name="request id"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import CharField, Field, Model, QuerySet
 from django.db.models.expressions import Combinable
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,6 +21,7 @@ from openplatform.core import locking
 from openplatform.core.admin import edits
 from openplatform.core.admin.form_pages import faults_of
 from openplatform.core.errors import DomainError, TemporarilyUnavailable, type_of_text
+from openplatform.core.visible_text import require_visible
 
 # Sums over more rows than these would make the page wait.
 MAX_ROWS_FOR_TOTALS = 100_000
@@ -47,6 +49,15 @@ class ModelAdmin(unfold.ModelAdmin):
         """More of them once the row is there."""
         fields: Sequence[str] = super().get_readonly_fields(request, obj)
         return fields if obj is None else (*fields, *self.readonly_on_change)
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Texts of one line refuse what cannot be seen."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(db_field, CharField) and isinstance(field, forms.CharField):
+            field.validators.append(require_visible)
+        return field
 
     def changeform_view(
         self,

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A partner acting through one of its keys.
+    """A partner acting through one of its keys, which people know by its ``prefix``.
 
     ``key_per_minute`` and ``partner_per_minute`` are the requests agreed with them; None where the
     platform's own limits hold.
@@ -18,6 +18,7 @@ class Caller:
 
     partner_id: int
     key_id: int
+    prefix: str
     scopes: frozenset[str]
     key_per_minute: int | None = None
     partner_per_minute: int | None = None
@@ -30,4 +31,4 @@ def caller_of(request: Request) -> Caller:
 
 def actor_of(request: Request) -> str:
     """Who acts, for histories: the key, not a person."""
-    return f"key:{caller_of(request).key_id}"
+    return f"key:{caller_of(request).prefix}"

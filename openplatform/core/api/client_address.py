@@ -5,26 +5,23 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest
 
-from openplatform.core.networks import TrustedProxies, read_address
+from openplatform.core.networks import TrustedProxies, read_address, read_forwarded
 
 
 def address_of(request: HttpRequest) -> str:
-    """The caller's address; empty when it came by a unix socket and nobody trusted names it.
+    """The caller's address; empty when nobody who is trusted names one.
 
-    ``X-Forwarded-For`` counts only when the peer is a trusted proxy (``TRUSTED_PROXIES``). It is
+    What is forwarded counts only when the peer is a trusted proxy (``TRUSTED_PROXIES``). It is
     read from the right, where the proxy next to us writes; the first entry that is not a trusted
-    proxy itself is the caller. An entry that is no address ends the reading: then the peer counts.
+    proxy itself is the caller. An entry that is no address makes the caller unknown: to take the
+    proxy's own address for it would open whatever is allowed to the proxy.
     """
     trusted: TrustedProxies = settings.TRUSTED_PROXIES
-    peer = read_address(request.META.get("REMOTE_ADDR", ""))
-    found = peer
-    if trusted.trusts(peer):
-        for entry in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-            address = read_address(entry)
-            if address is None:
-                found = peer
-                break
-            found = address
-            if not trusted.trusts(address):
+    found = read_address(request.META.get("REMOTE_ADDR", ""))
+    forwarded = request.META.get(settings.CLIENT_ADDRESS_HEADER, "")
+    if trusted.trusts(found) and forwarded.strip():
+        for entry in reversed(forwarded.split(",")):
+            found = read_forwarded(entry)
+            if found is None or not trusted.trusts(found):
                 break
     return "" if found is None else str(found)

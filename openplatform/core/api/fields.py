@@ -7,7 +7,6 @@ and pass over fields that they do not know.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,6 +22,7 @@ from openplatform.core import clock, errors
 from openplatform.core.api.parsers import escape_pointer
 from openplatform.core.errors import DomainError, refuse_if
 from openplatform.core.uploads.files import ReceivedFile
+from openplatform.core.visible_text import CODE, is_visible
 
 MAX_QUANTITY = 1_000_000
 # Bounds of one refusal: the faults of a full order come back at once, junk is not sent back whole.
@@ -30,9 +30,6 @@ MAX_UNKNOWN = 20  # unknown fields named in an object
 MAX_FAULTS = 5_000
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 PRICE = re.compile(r"(0|[1-9][0-9]{0,9})\.[0-9]{2}", re.ASCII)
-# Controls, formatting (zero-width) characters, surrogates, unassigned.
-HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn"})
-LINE_BREAKS = frozenset("\n\r\t")
 
 
 class TextField(serializers.CharField):
@@ -51,32 +48,17 @@ class TextField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        if not data.isascii() or not data.isprintable() or data != data.strip():
-            self._require_visible(data)
-        return data
-
-    def _require_visible(self, text: str) -> None:
-        allowed = LINE_BREAKS if self.multiline else frozenset()
-        if (
-            text != text.strip()
-            or not unicodedata.is_normalized("NFC", text)
-            or any(
-                unicodedata.category(character) in HIDDEN_CATEGORIES
-                for character in text
-                if character not in allowed
-            )
-        ):
+        if not is_visible(data, multiline=self.multiline):
             self.fail("string_invalid")
+        return data
 
 
 class CodeField(TextField):
     """A code or number: a string of ``[A-Za-z0-9._-]``, 1 to 64 of them, case counts."""
 
-    PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        if not self.PATTERN.fullmatch(text):
+        if not CODE.fullmatch(text):
             self.fail("string_invalid")
         return text
 

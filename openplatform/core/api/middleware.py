@@ -7,12 +7,18 @@ import time
 from collections.abc import Callable
 
 import structlog
-from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import DisallowedHost, PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import translation
 
 from openplatform.core.api.body_limits import body_limit
 from openplatform.core.api.client_address import address_of
-from openplatform.core.api.problems import as_domain_error, ensure_problem, problem_response
+from openplatform.core.api.problems import (
+    as_domain_error,
+    ensure_problem,
+    language_of,
+    problem_response,
+)
 from openplatform.core.errors import BadRequest, BodyTooLarge
 from openplatform.core.identifiers import random_text
 from openplatform.core.pages import is_api_path, mask_link
@@ -20,6 +26,9 @@ from openplatform.core.pages import is_api_path, mask_link
 log = structlog.get_logger("request")
 
 SANE_REQUEST_ID = re.compile(r"(?!op_)[A-Za-z0-9._-]{8,64}", re.ASCII)  # a key is none
+
+# What Django turns into a page of its own, 403, 404 or 400; anything else is a 500.
+ANSWERED_BY_DJANGO = (Http404, PermissionDenied, SuspiciousOperation)
 
 
 class RequestMiddleware:
@@ -54,8 +63,13 @@ class RequestMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A refusal under ``/api/`` as a problem, before Django makes a page of the back office."""
+        """A refusal under ``/api/`` as a problem, before Django makes a page of the back office.
+
+        What fails unforeseen on a page is logged here: Django's own log quotes paths with keys.
+        """
         if not is_api_path(request.path_info):
+            if not isinstance(error, ANSWERED_BY_DJANGO):
+                log.error("unexpected_error", path=request.path_info, exc_info=error)
             return None
         known = as_domain_error(error)
         return None if known is None else problem_response(known, request)
@@ -68,7 +82,9 @@ class RequestMiddleware:
         limit = body_limit(request)
         if _announced_length(request) > limit:
             return problem_response(BodyTooLarge(limit_bytes=limit), request)
-        return ensure_problem(self.get_response(request), request)
+        # Texts of faults are made where they are found, not only where they are shown.
+        with translation.override(language_of(request)):
+            return ensure_problem(self.get_response(request), request)
 
 
 def _announced_length(request: HttpRequest) -> int:

@@ -60,10 +60,10 @@ def problem_document(error: DomainError, request_id: str) -> dict[str, Any]:
 
 def problem_response(error: DomainError, request: HttpRequest) -> HttpResponse:
     """The whole answer, in the language that the request asks for."""
-    with translation.override(_language_of(request)):
+    with translation.override(language_of(request)):
         document = problem_document(error, getattr(request, "request_id", ""))
     response = HttpResponse(to_json(document), status=document["status"], content_type=MEDIA_TYPE)
-    response["Content-Language"] = _language_of(request)
+    response["Content-Language"] = language_of(request)
     if document["status"] == status.HTTP_401_UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
     shown = error.first if isinstance(error, errors.Refusal) else error
@@ -72,7 +72,8 @@ def problem_response(error: DomainError, request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _language_of(request: HttpRequest) -> str:
+def language_of(request: HttpRequest) -> str:
+    """The language that the request asks for, the platform's own when it asks for none of ours."""
     accepted = request.META.get("HTTP_ACCEPT_LANGUAGE", "")
     for tag in accepted.lower().split(","):
         language = tag.partition(";")[0].strip()

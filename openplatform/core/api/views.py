@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from openplatform.core.api import limiting
-from openplatform.core.api.body_checks import run_body_check
 from openplatform.core.api.caller import Caller
 from openplatform.core.api.chunked import read_chunked_body
+from openplatform.core.api.last_checks import run_body_check, run_last_check
 from openplatform.core.api.parsers import UploadParser
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class PartnerAPIView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse callers who may not call; only then is the body read."""
         super().initial(request, *args, **kwargs)
+        run_last_check(request._request)
         takes_uploads = any(issubclass(parser, UploadParser) for parser in self.parser_classes)
         read_chunked_body(request._request, takes_uploads=takes_uploads)
         run_body_check(request._request)

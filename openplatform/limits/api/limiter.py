@@ -89,7 +89,7 @@ def _refusal(limit: Limit, wait_us: int, headers: MutableMapping[str, str]) -> R
     policy = limit.policy
     seconds = max(whole_seconds(wait_us), 1)
     headers["RateLimit"] = f'"{policy.name}";r=0;t={seconds}'
-    return RateLimited(policy=policy.name, limit=policy.per_minute, retry_after=seconds)
+    return RateLimited(policy=policy.name, limit=policy.number, retry_after=seconds)
 
 
 def _left(policy: Policy, used_us: int) -> str:
@@ -99,5 +99,5 @@ def _left(policy: Policy, used_us: int) -> str:
 @functools.lru_cache(maxsize=1000)
 def _policies(*policies: Policy | None) -> str:
     return ", ".join(
-        f'"{policy.name}";q={policy.per_minute};w=60' for policy in policies if policy is not None
+        f'"{policy.name}";q={policy.number};w=60' for policy in policies if policy is not None
     )

@@ -48,6 +48,19 @@ ADD = """
     ON CONFLICT (name) DO UPDATE
     SET empty_at = greatest(bucket.empty_at, clock_timestamp()) + make_interval(secs => %(unit)s)
 """
+POUR = """
+    INSERT INTO limits_bucket AS bucket (name, empty_at)
+    VALUES (%(bucket)s, clock_timestamp() + make_interval(secs => %(unit)s))
+    ON CONFLICT (name) DO UPDATE
+    SET empty_at = greatest(bucket.empty_at, clock_timestamp()) + make_interval(secs => %(unit)s)
+    WHERE bucket.empty_at <= clock_timestamp() + make_interval(secs => %(room)s)
+    RETURNING name
+"""
+GIVE_BACK = """
+    UPDATE limits_bucket SET empty_at = empty_at - make_interval(secs => %(unit)s)
+    WHERE name = %(bucket)s
+"""
+EMPTY = "DELETE FROM limits_bucket WHERE name = %(bucket)s"
 
 
 class Charged(NamedTuple):
@@ -82,6 +95,27 @@ def charge(*, key: Limit, partner: Limit, missing: Limit | None) -> Charged:
 def add(*, limit: Limit) -> None:
     """Pour one unit into a bucket, whether or not it fits."""
     send(ADD, {"bucket": limit.bucket, "unit": limit.policy.unit_seconds})
+
+
+def pour(*, limit: Limit) -> bool:
+    """Pour one unit into a bucket; whether it fitted. Nothing is poured when it does not."""
+    policy = limit.policy
+    parameters = {
+        "bucket": limit.bucket,
+        "unit": policy.unit_seconds,
+        "room": policy.room_seconds,
+    }
+    return send(POUR, parameters).row() is not None
+
+
+def give_back(*, limit: Limit) -> None:
+    """Take out a unit that was poured in before it was known whether it counts."""
+    send(GIVE_BACK, {"bucket": limit.bucket, "unit": limit.policy.unit_seconds})
+
+
+def empty(*, limit: Limit) -> None:
+    """Have a bucket as if nothing had ever been poured in."""
+    send(EMPTY, {"bucket": limit.bucket})
 
 
 def read_used_us(*, limit: Limit) -> int:

@@ -81,4 +81,15 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AlterField(
+            model_name="messagecursor",
+            name="partner",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                primary_key=True,
+                serialize=False,
+                to="accounts.partner",
+                verbose_name="partner",
+            ),
+        ),
     ]

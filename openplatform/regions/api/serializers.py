@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from rest_framework import serializers
@@ -40,9 +41,25 @@ class RegionDetailSerializer(RegionSerializer):
     )
 
 
+class AddressTextField(TextField):
+    """An address as people paste it: blanks around and characters that nobody sees are dropped."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        seen = (
+            character if not unicodedata.category(character).startswith("C") else " "
+            for character in unicodedata.normalize("NFC", data)
+            if unicodedata.category(character) != "Cf"
+        )
+        text = "".join(seen).strip()
+        if not text:
+            self.fail("blank")
+        return text
+
+
 class ResolveRegionRequest(RequestSerializer):
-    text = TextField(
-        multiline=True,
+    text = AddressTextField(
         max_length=MAX_TEXT,
         help_text="The address as it was written; other words around it do no harm",
     )

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import translation
 
-from accounts.models import TopUp, Wallet
+from accounts.models import ApiKey, TopUp, Wallet
+from accounts.services.top_ups import enter_top_up
 from openplatform.approvals.models import Approval
 from openplatform.approvals.services.deciding import approve, reject
+from openplatform.audit.models import AuditEntry
 from openplatform.core import clock
 from tests.accounts.money_moves import make_staff
 from tests.accounts.pictures import make_png
@@ -46,6 +50,10 @@ def test_top_up_waits_when_it_is_reported(merchant: Merchant) -> None:
     }
     assert (approval.kind, approval.requested_by, approval.requester) == ("top_up", None, "acme")
     assert Wallet.objects.get().balance == 10000
+    trail = AuditEntry.objects.get(action="report_top_up")
+    assert trail.actor == f"key:{ApiKey.objects.get().prefix}"
+    assert trail.after == {"amount": "500.00", "reference": "ICBC-2026-1", "status": "pending"}
+    assert trail.request_id == response["X-Request-Id"]
 
 
 def test_balance_rises_when_finance_approves(merchant: Merchant) -> None:
@@ -89,6 +97,34 @@ def test_first_answer_is_given_when_the_idempotency_key_comes_again(merchant: Me
     assert (second.status_code, second.json()) == (201, first.json())
     assert (third.status_code, third.json()["code"]) == (422, "idempotency_key_reused")
     assert Approval.objects.count() == 1
+
+
+def test_report_is_the_top_up_that_finance_entered_first(merchant: Merchant) -> None:
+    entered = enter_top_up(
+        partner_code="acme",
+        amount=Decimal("500.00"),
+        reference="ICBC-2026-1",
+        paid_at=None,
+        note="",
+        user=make_staff("clerk"),
+        now=clock.now(),
+    )
+
+    response = merchant.api.post("/account/top-ups", BODY)
+
+    assert (response.status_code, response.json()["top_up_no"]) == (200, entered.top_up_no)
+    assert Approval.objects.count() == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_faults_of_fields_come_in_the_language_asked_for(merchant: Merchant, language: str) -> None:
+    with translation.override("zh-hans" if language == "en" else "en"):  # an earlier page's
+        response = merchant.api.post(
+            "/account/top-ups", {**BODY, "amount": "x"}, {"Accept-Language": language}
+        )
+
+    expected = {"en": "This value is not valid", "zh-hans": "该值无效"}[language]
+    assert response.json()["errors"][0]["detail"] == expected
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,15 @@ def test_one_proof_is_kept_when_it_is_sent_again_under_the_same_key(
     headers = {"Idempotency-Key": "p-1"}
     first = merchant.api.upload(PATH, make_png(), headers=headers)
 
-    second = merchant.api.upload(PATH, make_png(), headers=headers)
+    with time_machine.travel(clock.now() + timedelta(minutes=20), tick=False):
+        second = merchant.api.upload(PATH, make_png(), headers=headers)
+        shown: Any = Client().get(urlsplit(second.json()["url"]).path)
+        assert len(b"".join(shown.streaming_content)) == second.json()["size_bytes"]
     third = merchant.api.upload(PATH, make_png("red"), headers=headers)
 
-    assert (second.status_code, second.json()) == (201, first.json())
+    same = ("proof_id", "sha256", "media_type", "size_bytes")
+    assert [second.json()[name] for name in same] == [first.json()[name] for name in same]
+    assert (second.status_code, shown.status_code) == (201, 200)
     assert second["Idempotent-Replayed"] == "true"
     assert (third.status_code, third.json()["code"]) == (422, "idempotency_key_reused")
     assert TopUpProof.objects.count() == 1

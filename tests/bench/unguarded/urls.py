@@ -16,7 +16,7 @@ class UnguardedPricesView(ListPricesView):
 
     def perform_authentication(self, request: Request) -> None:
         _scheme, _, partner_id = request.META["HTTP_AUTHORIZATION"].partition(" ")
-        request.auth = Caller(int(partner_id), 0, frozenset())
+        request.auth = Caller(int(partner_id), 0, "", frozenset())
 
     def check_permissions(self, request: Request) -> None:
         """Anybody may."""

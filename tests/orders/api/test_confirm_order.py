@@ -109,7 +109,7 @@ def test_change_is_kept_in_the_history(shop: World, merchant: Merchant) -> None:
         (f"{order_no}-1", "pending_payment", "awaiting_shipment"),
     ]
     key = merchant.partner.api_keys.get()
-    assert {event.actor for event in events} == {f"key:{key.pk}"}
+    assert {event.actor for event in events} == {f"key:{key.prefix}"}
 
 
 def test_second_confirmation_is_a_replay(shop: World, merchant: Merchant) -> None:

@@ -1,4 +1,4 @@
-"""A check that a body has to pass before any view acts on it: a signed digest, say."""
+"""Checks that a request has to pass before its view acts: a nonce is new, a digest fits."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def has_body(request: HttpRequest) -> bool:
 def require_of_body(request: HttpRequest, check: BodyCheck) -> None:
     """Have the body checked once callers who may not call are refused, and before it is parsed."""
     request.body_check = check  # type: ignore[attr-defined] # read by run_body_check
+
+
+def require_before_action(request: HttpRequest, check: Callable[[], None]) -> None:
+    """Have something checked once callers who may not call, or too often, are refused."""
+    request.last_check = check  # type: ignore[attr-defined] # read by run_last_check
+
+
+def run_last_check(request: HttpRequest) -> None:
+    """Run the check that was asked for, if any, and raise what it raises."""
+    check: Callable[[], None] | None = getattr(request, "last_check", None)
+    if check is not None:
+        check()
 
 
 def run_body_check(request: HttpRequest) -> None:
