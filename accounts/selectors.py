@@ -26,20 +26,6 @@ FIND_API_KEY = """
 """
 
 MAX_OPEN_HOLDS = 100
-OPEN_HOLDS = 100
-# Payments without what was refunded, over the last thirty days, or over the days since the first
-# payment when that is less long ago.
-SPENDING = """
-    SELECT coalesce(-sum(amount), 0), (
-        SELECT CASE WHEN min(created_at) IS NOT NULL THEN least(%s, greatest(1, ceil(
-            extract(epoch FROM clock_timestamp() - min(created_at)) / 86400
-        ))) END
-        FROM accounts_ledgerentry WHERE partner_id = %s AND kind = 'order_payment'
-    )
-    FROM accounts_ledgerentry
-    WHERE partner_id = %s AND kind IN ('order_payment', 'refund')
-        AND created_at >= clock_timestamp() - make_interval(days => %s)
-"""
 OPEN_HOLDS = """
     SELECT order_no, amount, created_at FROM accounts_holdentry held
     WHERE partner_id = %s AND kind = 'held' AND NOT EXISTS (

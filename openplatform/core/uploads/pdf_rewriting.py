@@ -1,23 +1,23 @@
 """A PDF in on standard input, the same pages and nothing else out on standard output.
 
-Run as a program of its own by :mod:`openplatform.core.uploads.documents`, with little memory and
-little time, because a few kilobytes of PDF unpack to gigabytes where it pleases them, and libraries
-in C may crash. It imports nothing of the platform, so that it starts fast and knows no secret.
+Run by :mod:`openplatform.core.uploads.documents` within the limits of
+:mod:`openplatform.core.uploads.limited_process`.
 """
 
 from __future__ import annotations
 
-import resource
 import sys
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 REFUSED = 3  # the exit status for a document that may not pass; any other failure means the same
 
-MEMORY = 768 * 1024 * 1024  # bytes, the interpreter's own included
-SECONDS = 10  # of computing
 UNPACKED = 64 * 1024 * 1024  # bytes that one stream may become, where one has to be unpacked
 
 ROOT_KEPT = frozenset({"/Type", "/Pages", "/Version", "/OCProperties"})
@@ -46,10 +46,8 @@ class Refused(Exception):
     """The document may not pass."""
 
 
-def limit_resources() -> None:
+def limit_unpacking() -> None:
     """Of this process, from here on."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     pikepdf.settings.set_qpdf_limits(
         flate_max_memory=UNPACKED,
         dct_max_memory=UNPACKED,
@@ -61,21 +59,37 @@ def limit_resources() -> None:
     )
 
 
-def rewrite(data: bytes, max_pages: int) -> bytes:
+class BoundedOutput(BytesIO):
+    """Refuses to hold more than so many bytes: what is packed in a document is unpacked here."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def write(self, piece: Buffer) -> int:
+        """:raises Refused: at the limit."""
+        if self.tell() + memoryview(piece).nbytes > self.limit:
+            raise Refused
+        return super().write(piece)
+
+
+def rewrite(data: bytes, max_pages: int, limit: int) -> bytes:
     """The pages as they look, annotations drawn into them; no action, script, form, attachment.
 
-    Streams are copied as they are, not unpacked.
+    Streams are copied as they are, not unpacked; those that hold objects are, so that nothing is
+    hidden in them, and may become far more than was sent.
 
-    :raises Refused: when it is encrypted, broken, empty or too long.
+    :raises Refused: when it is encrypted, broken, empty or too long, or becomes over ``limit``
+        bytes.
     """
     try:
         with pikepdf.open(BytesIO(data), attempt_recovery=False) as pdf:
-            return _rewritten(pdf, max_pages)
+            return _rewritten(pdf, max_pages, limit)
     except (pikepdf.PdfError, ValueError, TypeError, LookupError, RuntimeError) as error:
         raise Refused from error
 
 
-def _rewritten(pdf: Pdf, max_pages: int) -> bytes:
+def _rewritten(pdf: Pdf, max_pages: int, limit: int) -> bytes:
     if pdf.is_encrypted or not 1 <= len(pdf.pages) <= max_pages:
         raise Refused
     if pdf.Root.get(Name.NeedsRendering, False):  # XFA only: its pages are drawn by a program
@@ -89,7 +103,7 @@ def _rewritten(pdf: Pdf, max_pages: int) -> bytes:
             del pdf.trailer[key]
     for part in pdf.objects:
         _scrub(part)
-    out = BytesIO()
+    out = BoundedOutput(limit)
     pdf.save(
         out,
         compress_streams=False,
@@ -125,11 +139,12 @@ def _keep(part: pikepdf.Object, kept: frozenset[str]) -> None:
 
 
 def main() -> int:
-    """The number of pages allowed is the one argument."""
+    """The arguments are the numbers of pages and of bytes allowed."""
+    max_pages, limit = map(int, sys.argv[1:])
     data = sys.stdin.buffer.read()
-    limit_resources()
+    limit_unpacking()
     try:
-        clean = rewrite(data, int(sys.argv[1]))
+        clean = rewrite(data, max_pages, limit)
     except Refused:
         return REFUSED
     sys.stdout.buffer.write(clean)

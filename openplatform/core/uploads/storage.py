@@ -1,7 +1,8 @@
 """Where files are kept: Django's default storage, under names that nobody can guess.
 
 A file is stored before the row that names it commits, so a crash in between leaves a file without a
-row. Apps register their folders; what no row names a day later is deleted by :func:`sweep_files`.
+row. Apps register their folders; what no row names a day later is deleted by :func:`sweep_files`,
+for as long as it looks at the month in which it was stored.
 """
 
 from __future__ import annotations
@@ -88,31 +89,51 @@ def delete_quietly(name: str) -> None:
         log.warning("file_not_deleted", name=name, error=str(error))
 
 
-def sweep_files() -> int:
-    """Delete files older than a day that no row names, folder by folder; how many went."""
-    before = clock.now() - KEPT_WITHOUT_ROW
+def sweep_files(*, months: int = 2) -> int:
+    """Delete files older than a day that no row names, folder by folder; how many went.
+
+    The rows are asked before the store, where each question may be a request over the network.
+
+    :param months: how many are looked at, by the month in a file's name, the running one among
+        them. A file without a row goes on the day after, so two are enough for every day's run;
+        more are for a platform that stood still.
+    """
+    now = clock.now()
+    before = now - KEPT_WITHOUT_ROW
     swept = 0
     for folder, names_in_use in FOLDERS.items():
-        names = _list_older(folder, before)
-        while batch := list(islice(names, BATCH)):
-            in_use = set(names_in_use(batch))
-            for name in batch:
-                if name not in in_use:
-                    delete_quietly(name)
-                    swept += 1
+        for month in _last_months(now, months):
+            names = iter(_list_names(f"{folder}/{month}"))
+            while batch := list(islice(names, BATCH)):
+                in_use = set(names_in_use(batch))
+                for name in batch:
+                    if name not in in_use and _is_older(name, before):
+                        delete_quietly(name)
+                        swept += 1
     if swept:
         log.info("files_swept", count=swept)
     return swept
 
 
-def _list_older(folder: str, before: datetime) -> Iterator[str]:
+def _last_months(now: datetime, count: int) -> list[str]:
+    """As names have them, ``yyyy/mm``, the latest first."""
+    latest = now.astimezone(PLATFORM_ZONE)
+    ordinal = latest.year * 12 + latest.month - 1
+    return [
+        f"{month // 12:04}/{month % 12 + 1:02}" for month in range(ordinal, ordinal - count, -1)
+    ]
+
+
+def _list_names(folder: str) -> list[str]:
     try:
-        folders, files = default_storage.listdir(folder)
+        _folders, files = default_storage.listdir(folder)
     except FileNotFoundError:  # nothing was ever stored there
-        return
-    for name in files:
-        path = f"{folder}/{name}"
-        if default_storage.get_modified_time(path) < before:
-            yield path
-    for inner in folders:
-        yield from _list_older(f"{folder}/{inner}", before)
+        return []
+    return [f"{folder}/{name}" for name in files]
+
+
+def _is_older(name: str, before: datetime) -> bool:
+    try:
+        return default_storage.get_modified_time(name) < before
+    except FileNotFoundError:  # its row was refused meanwhile, and it was taken away
+        return False

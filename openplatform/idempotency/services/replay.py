@@ -97,9 +97,25 @@ def claim(replay: ReplayKey | None) -> Answer | None:
         raise
     if taken is not None:
         return None
-    kept = send(READ, replay.parameters()).row()
-    if kept is None:  # it ran into a refusal, which frees its key, between our two statements
+    if (kept := kept_answer(replay)) is None:
+        # It ran into a refusal, which frees its key, between our two statements.
         raise RequestInProgress
+    return kept
+
+
+def kept_answer(replay: ReplayKey | None) -> Answer | None:
+    """The answer that was kept under the key, if there is one by now.
+
+    For a service with costly work before its transaction, whose :func:`claim` decides all the same:
+    a request under the same key may be running.
+
+    :raises IdempotencyKeyReused: when the key was used with another body.
+    """
+    if replay is None:
+        return None
+    kept = send(READ, replay.parameters()).row()
+    if kept is None:
+        return None
     fingerprint, status, answer = kept
     if bytes(fingerprint) != replay.fingerprint:
         raise IdempotencyKeyReused

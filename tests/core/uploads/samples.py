@@ -47,10 +47,10 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
-def png_of(width: int, height: int, pixels: bytes = b"", *others: bytes) -> bytes:
-    """A PNG that announces a size; its pixels need not be there."""
+def png_of(width: int, height: int, pixels: bytes = b"", *others: bytes, level: int = -1) -> bytes:
+    """A PNG that announces a size; its pixels need not be there. At level 0 they are not packed."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = [png_chunk(b"IHDR", header), *others, png_chunk(b"IDAT", zlib.compress(pixels))]
+    chunks = [png_chunk(b"IHDR", header), *others, png_chunk(b"IDAT", zlib.compress(pixels, level))]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + png_chunk(b"IEND", b"")
 
 
@@ -76,6 +76,13 @@ def webp_canvas(width: int, height: int) -> bytes:
     """The head of an extended WebP."""
     size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     return webp_chunk(b"VP8X", b"\x02\x00\x00\x00" + size)
+
+
+def moving_webp(frames: int) -> bytes:
+    """An animated WebP, each frame one pixel."""
+    pixel = picture("WEBP", (1, 1), lossless=True)[12:]
+    frame = webp_chunk(b"ANMF", bytes(12) + b"\x0a\x00\x00\x00" + pixel)
+    return webp_of(webp_canvas(1, 1), webp_chunk(b"ANIM", bytes(6)), *[frame] * frames)
 
 
 def pdf_of(
@@ -156,6 +163,12 @@ def add_author(pdf: Pdf) -> None:
     pdf.docinfo[Name.Author] = "Zhang San"
     with pdf.open_metadata() as metadata:
         metadata["dc:description"] = "Zhang San"
+
+
+def add_packed_strings(pdf: Pdf) -> None:
+    """What the page may use: 64 megabytes of text, packed a thousand to one."""
+    texts = Array([String("a" * 1_000_000)] * 64)
+    pdf.pages[0].Resources.Properties = pdf.make_indirect(Dictionary(P=texts))
 
 
 def bomb() -> bytes:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pikepdf
 import pytest
+from django.conf import settings
 from pikepdf import Name, Pdf
 
 from openplatform.core.errors import FileInvalid, ImageInvalid
-from openplatform.core.uploads import documents
+from openplatform.core.uploads import limited_process
 from openplatform.core.uploads.documents import clean_document, clean_file
 from openplatform.core.uploads.files import CleanFile
 from openplatform.core.uploads.pdf_rewriting import Refused, rewrite
@@ -22,6 +23,7 @@ from tests.core.uploads.samples import (
     add_form,
     add_launch,
     add_outside_content,
+    add_packed_strings,
     add_script,
     add_stamp,
     bomb,
@@ -155,8 +157,20 @@ def test_refused_when_its_list_of_objects_is_a_bomb() -> None:
         clean_document(data)
 
 
+def test_refused_when_its_objects_unpack_to_more_than_a_file_may_have() -> None:
+    sent = pdf_of(1, add_packed_strings, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    assert len(sent) < 100_000
+
+    with pytest.raises(FileInvalid) as refusal:
+        clean_document(sent)
+
+    assert refusal.value.facts == {"max_pages": 50, "limit_bytes": settings.UPLOAD_LIMIT}
+    with pytest.raises(Refused):
+        rewrite(sent, 1, settings.UPLOAD_LIMIT)
+
+
 def test_refused_when_it_computes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "REWRITES_WITHIN", 0.001)
+    monkeypatch.setattr(limited_process, "WITHIN", 0.001)
 
     with pytest.raises(FileInvalid):
         clean_document(pdf_of())
@@ -176,9 +190,13 @@ def test_streams_are_not_unpacked_when_they_are_bombs() -> None:
 def test_a_document_is_rewritten_here_as_it_is_by_the_other_process() -> None:
     sent = pdf_of(2, add_script)
 
-    assert rewrite(sent, 2) == clean_document(sent).content
+    clean = clean_document(sent)
+
+    assert rewrite(sent, 2, clean.size) == clean.content
     with pytest.raises(Refused):
-        rewrite(sent, 1)
+        rewrite(sent, 1, clean.size)
+    with pytest.raises(Refused):
+        rewrite(sent, 2, clean.size - 1)
 
 
 @pytest.mark.parametrize(

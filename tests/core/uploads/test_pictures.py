@@ -9,14 +9,16 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from pytest_django.fixtures import Settings
 
 from openplatform.core.errors import ImageInvalid, ImageTooLarge
+from openplatform.core.uploads import limited_process
 from openplatform.core.uploads.files import CleanFile
-from openplatform.core.uploads.picture_formats import MAX_SCANS
 from openplatform.core.uploads.pictures import clean_picture
 from tests.core.uploads.samples import (
     GPS,
     gif_of,
+    moving_webp,
     photo_with_metadata,
     picture,
     png_chunk,
@@ -29,6 +31,13 @@ from tests.core.uploads.samples import (
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n%%EOF\n"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+def noise(kind: str) -> bytes:
+    """Pixels that cannot be packed."""
+    out = BytesIO()
+    Image.frombytes("RGB", (200, 200), random.Random(1).randbytes(120_000)).save(out, kind)
+    return out.getvalue()
 
 
 def opened(file: CleanFile) -> Image.Image:
@@ -139,6 +148,11 @@ def test_the_picture_stands_upright_when_exif_turns_it(kind: str, orientation: i
     assert is_red == {point: half(*point) for point in points}
 
 
+@pytest.mark.parametrize("exif", [b"MM\x00*", b"II*\x00\xff\xff\xff\xff", b"no more than this"])
+def test_the_picture_is_taken_as_it_lies_when_its_exif_is_broken(exif: bytes) -> None:
+    assert opened(clean_picture(picture(exif=b"Exif\x00\x00" + exif))).size == (64, 48)
+
+
 def test_it_is_made_smaller_when_a_side_is_longer_than_four_thousand() -> None:
     assert opened(clean_picture(picture("JPEG", (6000, 3000)))).size == (4000, 2000)
 
@@ -179,22 +193,55 @@ def test_refused_when_it_is_no_picture_that_is_taken(data: bytes) -> None:
         picture(comment=b"<script>alert(1)</script>"),
         picture() + b"<!DOCTYPE html><html><script>alert(1)</script></html>",
         picture() + SVG,
+        noise("PNG") + SVG,
         b"GIF89a/*" + gif_of(1)[8:] + b"*/=1;</script><SCRIPT>alert(1)</SCRIPT>",
         png_of(1, 1, bytes(4), png_chunk(b"tEXt", b"Comment\x00< hTmL><body onload=x()>")),
     ],
-    ids=["comment", "behind the end", "svg behind", "gif and script", "png text"],
+    ids=["comment", "behind the end", "svg behind", "behind much", "gif and script", "png text"],
 )
 def test_refused_when_it_is_markup_as_well(data: bytes) -> None:
     with pytest.raises(ImageInvalid):
         clean_picture(data)
 
 
+@pytest.mark.parametrize("text", [SVG, b"<html>", b"< SCRIPT >"])
+def test_the_picture_is_taken_when_its_pixels_look_like_markup_by_chance(text: bytes) -> None:
+    rows = [bytes(301)] * 99
+    rows.insert(50, b"\x00" + text.ljust(300))
+    sent = png_of(100, 100, b"".join(rows), level=0)
+    assert text in sent
+
+    assert opened(clean_picture(sent)).size == (100, 100)
+
+
+def test_a_png_becomes_a_webp_when_it_would_be_too_large(settings: Settings) -> None:
+    sent = noise("PNG")
+    settings.UPLOAD_LIMIT = 120_000
+
+    assert clean_picture(sent).extension == "webp"
+
+    settings.UPLOAD_LIMIT = 130_000
+    assert clean_picture(sent).extension == "png"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_refused_when_it_is_too_large_once_it_is_encoded_anew(
+    settings: Settings, kind: str
+) -> None:
+    settings.UPLOAD_LIMIT = 10_000
+
+    with pytest.raises(ImageInvalid) as refusal:
+        clean_picture(noise(kind))
+
+    assert refusal.value.facts == {"limit_bytes": 10_000}
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
 def test_refused_when_it_breaks_off(kind: str, part: float) -> None:
-    noise = BytesIO()
-    Image.effect_noise((90, 90), 50).save(noise, kind)
-    data = noise.getvalue()
+    out = BytesIO()
+    Image.effect_noise((90, 90), 50).save(out, kind)
+    data = out.getvalue()
 
     with pytest.raises(ImageInvalid):
         clean_picture(data[: int(len(data) * part)])
@@ -240,20 +287,18 @@ def test_refused_when_a_caller_allows_fewer_pixels() -> None:
     [
         gif_of(10_000),
         png_of(1, 1, bytes(4), png_chunk(b"acTL", b"\x00\x00\x27\x10\x00\x00\x00\x00")),
-        webp_of(webp_canvas(1, 1), *[webp_chunk(b"ANMF", bytes(16))] * 10_000),
+        moving_webp(10_000),
     ],
     ids=["gif", "apng", "webp"],
 )
 def test_refused_when_it_has_ten_thousand_frames(data: bytes) -> None:
-    started = time.perf_counter()
     with pytest.raises(ImageTooLarge) as refusal:
         clean_picture(data)
 
     assert refusal.value.facts == {"max_frames": 200}
-    assert time.perf_counter() - started < 1
 
 
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "MPO"])  # MPO: what some phones take
 def test_the_first_frame_is_taken_when_it_moves(kind: str) -> None:
     out = BytesIO()
     frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "lime", "blue")]
@@ -279,21 +324,42 @@ def test_the_first_frame_is_taken_when_it_moves(kind: str) -> None:
     ],
     ids=["gif comments", "gif comment", "png texts", "exif", "jpeg comments", "webp"],
 )
-def test_an_answer_comes_soon_when_there_are_very_many_parts(data: bytes) -> None:
+def test_an_answer_comes_within_the_limit_when_there_are_very_many_parts(
+    monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setattr(limited_process, "SECONDS", 1)
     started = time.perf_counter()
+
     with suppress(ImageInvalid):
         clean_picture(data)
 
-    assert time.perf_counter() - started < 3  # minutes, in a decoder that adds part to part
+    assert time.perf_counter() - started < 10  # one second of computing, on a busy machine
 
 
-def test_refused_when_a_jpeg_goes_over_its_pixels_very_often() -> None:
-    sent = picture("JPEG", (64, 64), progressive=True)
+def test_refused_at_the_limit_when_a_jpeg_goes_over_its_pixels_very_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limited_process, "SECONDS", 1)
+    sent = picture("JPEG", (4_000, 4_000), progressive=True)
     first = sent.index(b"\xff\xda")
     second = sent.index(b"\xff\xda", first + 2)
+    started = time.perf_counter()
 
     with pytest.raises(ImageInvalid):
-        clean_picture(sent[:second] + sent[first:second] * MAX_SCANS + sent[second:])
+        clean_picture(sent[:second] + sent[first:second] * 200 + sent[second:])
+
+    assert time.perf_counter() - started < 10
+
+
+def test_refused_when_decoding_takes_more_memory_than_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent = picture("PNG", (5_000, 5_000))
+    monkeypatch.setattr(limited_process, "MEMORY", 128 * 1024 * 1024)
+
+    assert clean_picture(picture("PNG")).extension == "png"
+    with pytest.raises(ImageInvalid):
+        clean_picture(sent)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
@@ -301,7 +367,7 @@ def test_nothing_but_a_refusal_is_raised_when_bytes_are_changed_at_random(kind: 
     sent = photo_with_metadata() if kind == "JPEG" else picture(kind, (40, 30))
     dice = random.Random(kind)
 
-    for _ in range(150):
+    for _ in range(10):
         broken = bytearray(sent)
         for _ in range(dice.randint(1, 6)):
             broken[dice.randrange(8, len(broken))] = dice.randrange(256)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -94,6 +96,68 @@ def test_only_files_that_no_row_names_for_a_day_are_swept(
     assert all(default_storage.exists(name) for name in kept)
     assert not any(default_storage.exists(name) for name in orphans)
     assert strange.exists()
+
+
+@pytest.mark.parametrize(
+    ("stored", "swept", "of_all"),
+    [
+        ("2026-12-31T15:59:59Z", 0, 1),  # December in Shanghai
+        ("2026-12-31T16:00:00Z", 1, 1),
+        ("2027-02-27T15:00:00Z", 1, 1),
+        ("2027-02-27T16:00:00Z", 0, 0),  # today
+    ],
+)
+def test_only_files_of_this_month_and_the_last_are_looked_at(
+    files: Path, rows: set[str], stored: str, swept: int, of_all: int
+) -> None:
+    at = datetime.fromisoformat(stored)
+    name = store_file(PNG, folder="samples", now=at)
+    os.utime(files / name, (at.timestamp(), at.timestamp()))
+
+    with time_machine.travel(datetime(2027, 2, 28, 15, 59, tzinfo=UTC), tick=False):
+        assert sweep_files() == swept
+        assert default_storage.exists(name) is not bool(swept)
+        assert swept + sweep_files(months=24) == of_all
+
+
+def test_no_time_is_asked_for_when_a_row_names_the_file(
+    files: Path, rows: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On object storage each time is a request."""
+    now = clock.now()
+    rows.update(store_file(PNG, folder="samples", now=now) for _ in range(3))
+    orphan = store_file(PNG, folder="samples", now=now)
+    asked = []
+    ask = default_storage.get_modified_time
+
+    def noted(name: str) -> datetime:
+        asked.append(name)
+        return ask(name)
+
+    monkeypatch.setattr(default_storage, "get_modified_time", noted)
+
+    with time_machine.travel(now + timedelta(days=2)):
+        assert sweep_files() == 1
+
+    assert asked == [orphan]
+
+
+def test_sweeping_goes_on_when_a_file_is_gone_meanwhile(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.now()
+
+    def rows_refused_meanwhile(asked: Collection[str]) -> set[str]:
+        delete_quietly(sorted(asked)[0])
+        return set()
+
+    monkeypatch.setitem(storage.FOLDERS, "samples", rows_refused_meanwhile)
+    names = sorted(store_file(PNG, folder="samples", now=now) for _ in range(3))
+
+    with time_machine.travel(now + timedelta(days=2)):
+        assert sweep_files() == 2
+
+    assert not any(default_storage.exists(name) for name in names)
 
 
 def test_nothing_is_swept_when_nothing_was_ever_stored(files: Path, rows: set[str]) -> None:
