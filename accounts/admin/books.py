@@ -31,10 +31,10 @@ class BookCheckAdmin(ReadOnlyAdmin):
     list_filter = ("is_ok", ("as_of", RangeDateFilter))
     ordering = ("-id",)
     fields = (
-        ("as_of", "result"), ("wallet_count", "entry_count"), ("started_at", "duration"),
+        ("as_of", "result_name"), ("wallet_count", "entry_count"), ("started_at", "duration"),
         "difference_count", "difference_table",
     )  # fmt: skip
-    readonly_fields = ("result", "duration", "difference_table")
+    readonly_fields = ("result_name", "duration", "difference_table")
     actions_list = ("check_now",)
 
     def has_check_permission(self, request: HttpRequest) -> bool:
@@ -69,6 +69,11 @@ class BookCheckAdmin(ReadOnlyAdmin):
     def result(self, check: BookCheck) -> tuple[str, str]:
         """A badge."""
         return ("ok", gettext("In order")) if check.is_ok else ("bad", gettext("Differences"))
+
+    @display(description=_("result"))
+    def result_name(self, check: BookCheck) -> str:
+        """Without the badge."""
+        return self.result(check)[1]
 
     @display(description=_("duration"), ordering="seconds")
     def duration(self, check: BookCheck) -> str:

@@ -1,15 +1,12 @@
-"""Partners in the back office: who they are is edited; their money and terms have pages of their
-own, each of which calls a service.
+"""Partners in the back office: who they are is edited here; their money and terms are changed by
+the acts (``partner_acts``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, QuerySet
@@ -27,6 +24,7 @@ from unfold.contrib.filters.admin import (
 
 from accounts.admin.contacts import ContactInline
 from accounts.admin.keys import ApiKeyInline
+from accounts.admin.partner_acts import PartnerActs
 from accounts.admin.shown import (
     ALERT_COLOURS,
     ALERT_NAMES,
@@ -37,46 +35,26 @@ from accounts.admin.shown import (
     money_of,
     page_of,
 )
-from accounts.forms.money import (
-    AdjustmentForm,
-    AlertThresholdForm,
-    CreditLimitForm,
-    LimitsForm,
-    ReasonForm,
-    TopUpForm,
-    WithdrawalForm,
-)
 from accounts.forms.partners import PartnerForm
 from accounts.models import (
     HoldEntry,
     LedgerEntry,
     Partner,
 )
-from accounts.selectors import get_runway, list_open_holds
-from accounts.services.adjustments import enter_adjustment
+from accounts.selectors import list_open_holds
 from accounts.services.partners import register_partner
-from accounts.services.terms import (
-    change_alert_threshold,
-    change_credit_limit,
-    change_limits,
-    change_status,
-)
-from accounts.services.top_ups import enter_top_up
-from accounts.services.withdrawals import enter_withdrawal
+from accounts.spending import get_runway
 from openplatform.approvals.kinds import KINDS
-from openplatform.approvals.models import Approval
 from openplatform.approvals.pages import amount_of
 from openplatform.approvals.selectors import list_pending
 from openplatform.audit.links import url_of_partner
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import Values, answer_form_page
-from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyInline
+from openplatform.core.admin.model_admins import ReadOnlyInline
 from openplatform.core.admin.staff import get_staff
 from openplatform.core.clock import PLATFORM_ZONE
 from openplatform.core.errors import type_of_text
-
-WAITS = _("%(number)s waits for another person to approve it")
 
 
 class LedgerInline(ReadOnlyInline):
@@ -98,7 +76,7 @@ class HoldInline(ReadOnlyInline):
 
 
 @admin.register(Partner)
-class PartnerAdmin(ModelAdmin):
+class PartnerAdmin(PartnerActs):
     """Partners: who they are is edited here; the rest by the actions."""
 
     list_display = (
@@ -157,32 +135,9 @@ class PartnerAdmin(ModelAdmin):
         """Nobody: a partner is suspended instead."""
         return False
 
-    def has_top_up_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Finance."""
-        return bool(request.user.has_perm("accounts.add_topup"))
-
-    def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Finance."""
-        return bool(request.user.has_perm("accounts.add_adjustment"))
-
-    def has_withdraw_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Finance."""
-        return bool(request.user.has_perm("accounts.add_withdrawal"))
-
-    def has_terms_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Finance."""
-        return bool(request.user.has_perm("accounts.change_wallet"))
-
     def has_new_key_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whoever may make keys."""
         return bool(request.user.has_perm("accounts.add_apikey"))
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Of suspending and resuming the one that there is to do."""
-        buttons: list[Any] = super().get_actions_detail(request, object_id)
-        is_active = Partner.objects.filter(pk=object_id, status=Partner.Status.ACTIVE).exists()
-        useless = "accounts_partner_resume" if is_active else "accounts_partner_suspend"
-        return [button for button in buttons if button.action_name != useless]
 
     def add_view(
         self,
@@ -208,7 +163,11 @@ class PartnerAdmin(ModelAdmin):
         return answer_form_page(
             self,
             request,
-            form_class=PartnerForm,
+            form_class=partial(
+                PartnerForm,
+                may_set_terms=self.has_terms_permission(request),
+                may_top_up=self.has_top_up_permission(request),
+            ),
             title=_("Add partner"),
             submit=_("Add partner"),
             call=call,
@@ -240,223 +199,6 @@ class PartnerAdmin(ModelAdmin):
             request, object_id, form_url, {**context, **(extra_context or {})}
         )
         return response
-
-    @action(
-        description=_("Top up"),
-        permissions=["top_up"],
-        url_path="top-up",
-        icon="add_card",
-        is_primary=True,
-    )
-    def top_up(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Enter money that came in."""
-
-        def call(partner: Partner, values: Values) -> type_of_text:
-            top_up = enter_top_up(
-                partner_code=partner.code, **values, user=get_staff(request), now=clock.now()
-            )
-            if top_up.status != top_up.Status.PENDING:
-                return _("Top-up %(number)s was decided already") % {"number": top_up.top_up_no}
-            return WAITS % {"number": top_up.top_up_no}
-
-        return self._answer(
-            request,
-            object_id,
-            call,
-            form_class=TopUpForm,
-            title=_("Top up"),
-            submit=_("Enter the top-up"),
-            intro=_("It is in the ledger once another person has approved it."),
-        )
-
-    @action(description=_("Adjust the balance"), permissions=["adjust"], icon="balance")
-    def adjust(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Put a balance right."""
-
-        def call(partner: Partner, values: Values) -> type_of_text:
-            adjustment = enter_adjustment(
-                partner_code=partner.code, **values, user=get_staff(request), now=clock.now()
-            )
-            return WAITS % {"number": adjustment.adjustment_no}
-
-        return self._answer(
-            request,
-            object_id,
-            call,
-            form_class=AdjustmentForm,
-            title=_("Adjust the balance"),
-            submit=_("Enter the adjustment"),
-            intro=_("It is in the ledger once another person has approved it."),
-        )
-
-    @action(description=_("Withdraw"), permissions=["withdraw"], icon="account_balance")
-    def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Pay money back to the merchant."""
-
-        def call(partner: Partner, values: Values) -> type_of_text:
-            withdrawal = enter_withdrawal(
-                partner_code=partner.code, **values, user=get_staff(request), now=clock.now()
-            )
-            return WAITS % {"number": withdrawal.withdrawal_no}
-
-        return self._answer(
-            request,
-            object_id,
-            call,
-            form_class=WithdrawalForm,
-            title=_("Withdraw"),
-            submit=_("Enter the withdrawal"),
-            intro=_("It is in the ledger once another person has approved it."),
-        )
-
-    @action(
-        description=_("Credit line"),
-        permissions=["terms"],
-        url_path="credit-line",
-        icon="credit_score",
-    )
-    def credit_line(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """How far the balance may go below zero."""
-
-        def call(partner: Partner, values: Values) -> type_of_text:
-            approval = change_credit_limit(
-                partner_code=partner.code, **values, user=get_staff(request), now=clock.now()
-            )
-            return _in_force_or_waiting(approval)
-
-        return self._answer(
-            request,
-            object_id,
-            call,
-            form_class=CreditLimitForm,
-            title=_("Change the credit line"),
-            submit=_("Change the credit line"),
-            initial_of=lambda partner: {"credit_limit": partner.wallet.credit_limit},
-            intro=_second_person_note(),
-        )
-
-    @action(
-        description=_("Alert threshold"),
-        permissions=["terms"],
-        icon="notifications_active",
-    )
-    def threshold(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """When the balance counts as low."""
-
-        def call(partner: Partner, values: Values) -> type_of_text:
-            approval = change_alert_threshold(
-                partner_code=partner.code, **values, user=get_staff(request), now=clock.now()
-            )
-            return _in_force_or_waiting(approval)
-
-        return self._answer(
-            request,
-            object_id,
-            call,
-            form_class=AlertThresholdForm,
-            title=_("Change the alert threshold"),
-            submit=_("Change the alert threshold"),
-            initial_of=lambda partner: {"alert_threshold": partner.wallet.alert_threshold},
-            intro=_second_person_note(),
-        )
-
-    @action(description=_("Limits"), permissions=["terms"], icon="speed")
-    def limits(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """What the partner may do in a day, at once, and in a minute."""
-
-        def call(partner: Partner, values: Values) -> type_of_text:
-            change_limits(
-                partner_code=partner.code, **values, user=get_staff(request), now=clock.now()
-            )
-            return _("The limits are in force")
-
-        return self._answer(
-            request,
-            object_id,
-            call,
-            form_class=LimitsForm,
-            title=_("Change the limits"),
-            submit=_("Change the limits"),
-            initial_of=lambda partner: {
-                "daily_spending_cap": partner.wallet.daily_spending_cap,
-                "max_open_orders": partner.wallet.max_open_orders,
-                "requests_per_minute": partner.requests_per_minute,
-            },
-        )
-
-    @action(description=_("Suspend"), permissions=["change"], icon="block", is_danger=True)
-    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Stop the placing of orders."""
-        return self._answer(
-            request,
-            object_id,
-            partial(self._set_status, request, Partner.Status.SUSPENDED),
-            form_class=ReasonForm,
-            title=_("Suspend the partner"),
-            submit=_("Suspend the partner"),
-            intro=_(
-                "It can place no orders any more. What was placed goes on: it is paid, shipped and "
-                "cancelled as ever."
-            ),
-            is_danger=True,
-        )
-
-    @action(description=_("Resume"), permissions=["change"], icon="play_circle")
-    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Let it place orders again."""
-        return self._answer(
-            request,
-            object_id,
-            partial(self._set_status, request, Partner.Status.ACTIVE),
-            form_class=ReasonForm,
-            title=_("Let the partner order again"),
-            submit=_("Let the partner order again"),
-        )
-
-    def _set_status(
-        self, request: HttpRequest, status: Partner.Status, partner: Partner, values: Values
-    ) -> type_of_text:
-        change_status(
-            partner_code=partner.code,
-            status=status,
-            **values,
-            user=get_staff(request),
-            now=clock.now(),
-        )
-        return _("%(partner)s: %(status)s") % {"partner": partner, "status": status.label}
-
-    def _answer(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        call: Callable[[Partner, Values], type_of_text],
-        *,
-        form_class: Callable[..., forms.Form],
-        initial_of: Callable[[Partner], Values] | None = None,
-        **page: Any,
-    ) -> HttpResponse:
-        """The page of an action, with how the wallet stands."""
-        partner: Partner = self.get_row(request, object_id)
-        wallet = partner.wallet
-        facts: list[tuple[type_of_text, Any]] = []
-        if request.user.has_perm("accounts.view_wallet"):
-            facts = [
-                (_("balance"), money_of(wallet.balance)),
-                (_("held amount"), money_of(wallet.held_amount)),
-                (_("credit limit"), money_of(wallet.credit_limit)),
-                (_("available"), money_of(wallet.available_amount)),
-            ]
-        return answer_form_page(
-            self,
-            request,
-            form_class=form_class,
-            call=lambda values: call(partner, values),
-            back_to=page_of(partner),
-            initial=initial_of(partner) if initial_of else None,
-            subject=partner,
-            extra_context={"facts": facts},
-            **page,
-        )
 
     @action(
         description=_("New API key"),
@@ -560,15 +302,3 @@ class PartnerAdmin(ModelAdmin):
         """Orders ever placed."""
         count: int = partner.orders_placed  # type: ignore[attr-defined] # annotated above
         return count
-
-
-def _in_force_or_waiting(approval: Approval | None) -> type_of_text:
-    if approval is None:
-        return _("The change is in force")
-    return WAITS % {"number": KINDS[approval.kind].title}
-
-
-def _second_person_note() -> type_of_text:
-    return _("A change by more than %(amount)s waits for another person.") % {
-        "amount": f"{settings.SECOND_PERSON_ABOVE:,.2f}"
-    }

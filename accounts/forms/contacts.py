@@ -18,7 +18,7 @@ DESCRIPTIONS = {
     Topic.KEY_EXPIRING: _("30, 7 and 1 days before it stops opening anything"),
     Topic.ENDPOINT_FAILING: _("messages do not reach the partner's system"),
     Topic.STATEMENT_READY: _("a period is closed, and its files can be fetched"),
-    Topic.BOOKS_DIFFER: _("the nightly proof of all wallets found a difference"),
+    Topic.BOOKS_DIFFER: _("the daily proof of all wallets found a difference"),
 }
 
 

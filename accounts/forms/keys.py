@@ -21,6 +21,7 @@ from accounts.models import ApiKey, Partner
 from accounts.services.keys import MAX_NETWORKS, MAX_NOTE, MAX_REQUESTS_PER_MINUTE
 from openplatform.core import clock
 from openplatform.core.scopes import Scope
+from openplatform.core.visible_text import require_visible
 
 
 class ScopeList(forms.CheckboxSelectMultiple):
@@ -72,6 +73,7 @@ class KeyTermsForm(forms.Form):
         label=_("Note"),
         max_length=MAX_NOTE,
         required=False,
+        validators=[require_visible],
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("What the key is for"),
     )
@@ -149,6 +151,7 @@ class RevokeKeyForm(forms.Form):
         label=_("Reason"),
         max_length=200,
         required=False,
+        validators=[require_visible],
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("For the audit trail"),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +17,23 @@ from unfold.widgets import (
 )
 
 from accounts.models import TopUp
+from accounts.services.terms import MAX_NUMBER
 from openplatform.approvals.models import Approval
-from openplatform.core.money import CENT, MAX_DIGITS
+from openplatform.core.money import CENT, MAX_DIGITS, ZERO, round_amount
+from openplatform.core.visible_text import require_code, require_visible
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-MAX_NUMBER = 1_000_000_000
+
+AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 
 
 class AmountFormField(forms.DecimalField):
-    """An amount to the cent."""
+    """An amount to the cent, with two places however it was typed.
+
+    Written in plain digits: Django's own would take ``1e2``, ``1_000`` and full-width digits.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -35,6 +43,18 @@ class AmountFormField(forms.DecimalField):
             **kwargs,
         )
 
+    def to_python(self, value: Any) -> Any:
+        """Plain digits only."""
+        text = "" if value is None else str(value).strip()
+        if text and not AMOUNT.fullmatch(text):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(text)
+
+    def clean(self, value: Any) -> Decimal | None:
+        """To the cent; finer ones were refused. Never a negative zero."""
+        amount: Decimal | None = super().clean(value)
+        return None if amount is None else round_amount(amount) + ZERO
+
 
 def _text(
     label: StrOrPromise,
@@ -42,11 +62,13 @@ def _text(
     max_length: int = 200,
     required: bool = True,
     help_text: StrOrPromise = "",
+    validator: Callable[[str], None] = require_visible,
 ) -> forms.CharField:
     return forms.CharField(
         label=label,
         max_length=max_length,
         required=required,
+        validators=[validator],
         widget=UnfoldAdminTextInputWidget(),
         help_text=help_text,
     )
@@ -59,6 +81,7 @@ class TopUpForm(forms.Form):
     reference = _text(
         _("Reference"),
         max_length=64,
+        validator=require_code,
         help_text=_("The number of the bank transfer. The same one is booked once only."),
     )
     paid_at = forms.SplitDateTimeField(
@@ -115,7 +138,12 @@ class WithdrawalForm(forms.Form):
         min_value=CENT,
         help_text=_("Of the merchant's own money that no order holds; never of the credit line"),
     )
-    reference = _text(_("Reference"), max_length=64, help_text=_("The number of the bank transfer"))
+    reference = _text(
+        _("Reference"),
+        max_length=64,
+        validator=require_code,
+        help_text=_("The number of the bank transfer"),
+    )
     reason = _text(_("Reason"), help_text=_("The merchant reads it in its ledger"))
 
 

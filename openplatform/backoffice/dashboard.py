@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import Contact
 from accounts.recipients import list_owners, list_stale_contacts
+from accounts.selectors import get_last_book_check
 from openplatform.approvals.selectors import list_pending
 from openplatform.backoffice import selectors
 from openplatform.core import clock
@@ -94,7 +95,7 @@ def _approvals_card(now: datetime) -> Card:
 
 
 def _books_card(now: datetime) -> Card:
-    check = selectors.get_last_book_check()
+    check = get_last_book_check()
     url = reverse("admin:accounts_bookcheck_changelist")
     if check is None:
         return Card(_("Books"), "—", "fact_check", url, note=_("Not checked yet"))

@@ -9,8 +9,8 @@ from decimal import Decimal
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from accounts.models import ApiKey, BookCheck, Wallet
-from accounts.selectors import Runway, get_runway
+from accounts.models import ApiKey, Wallet
+from accounts.spending import Runway, get_runway
 from catalog.models import Stock
 from openplatform.core import money
 from openplatform.core.clock import PLATFORM_ZONE
@@ -83,11 +83,6 @@ def list_ending_keys(*, now: datetime) -> QuerySet[ApiKey]:
         .select_related("partner")
         .order_by("expires_at")
     )
-
-
-def get_last_book_check() -> BookCheck | None:
-    """The newest look at the books as they were then; None before the first."""
-    return BookCheck.objects.order_by("-id").first()
 
 
 def list_empty_stock() -> QuerySet[Stock]:

@@ -11,8 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.sites import UnfoldAdminSite
 
+from openplatform.audit.actions import name_actions
+from openplatform.backoffice.forms import SignInForm
+from openplatform.backoffice.services.signing_in import SIGN_IN, SIGN_IN_FAILED
 from openplatform.core.admin.edits import record_password_change
 from openplatform.core.admin.staff import get_staff
+
+name_actions({SIGN_IN: _("Signed in"), SIGN_IN_FAILED: _("Sign-in failed")})
 
 
 class BackofficeSite(UnfoldAdminSite):
@@ -22,6 +27,7 @@ class BackofficeSite(UnfoldAdminSite):
     site_title = _("Open platform")
     index_title = _("Overview")
     index_template = "backoffice/index.html"
+    login_form = SignInForm
     password_change_form = AdminOwnPasswordChangeForm
 
     def password_change(

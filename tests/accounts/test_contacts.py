@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from accounts.models import Contact, Partner
 from accounts.recipients import find_recipients, list_owners, list_stale_contacts
@@ -179,12 +180,13 @@ def test_contact_is_refused_when_the_address_is_there_already(
     partner = None if is_own_side else acme
     contact(partner, "li@acme.example")
 
-    with pytest.raises(ValidationError) as refusal:
+    with translation.override("en"), pytest.raises(ValidationError) as refusal:
         Contact(
             partner=partner, name="Li", role="finance", email="li@acme.example", confirmed_at=NOW
         ).full_clean(exclude=["created_at"])
 
-    assert refusal.value.messages == ["该联系人已存在"]
+    with translation.override("en"):
+        assert refusal.value.messages == ["This person is among the contacts already"]
 
 
 def test_alert_has_an_owner_when_one_of_us_chose_it(acme: Partner) -> None:

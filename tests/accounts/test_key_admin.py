@@ -98,6 +98,8 @@ def test_every_scope_is_described_when_a_key_is_to_be_made(merchant: Merchant) -
         ({"requests_per_minute": "0"}, {"requests_per_minute": 1}),
         ({"expires_at_0": "2020-01-31", "expires_at_1": "08:00"}, {"expires_at": 1}),
         ({"partner": ""}, {"partner": 1}),
+        ({"note": "the\u200bshop"}, {"note": 1}),
+        ({"note": "the\r\nshop"}, {"note": 1}),
     ],
 )
 def test_faults_are_shown_at_their_fields_when_a_key_cannot_be_made(

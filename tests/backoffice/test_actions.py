@@ -199,6 +199,19 @@ def test_description_is_clean_when_a_product_is_added(world: World, boss: Client
     assert Product.objects.get(code="P1").description == "<p>ok</p>"
 
 
+@pytest.mark.parametrize("name", ["P\u200b", "P\u202e1", "P\u20281", "P\r\n1"], ids=ascii)
+def test_product_is_refused_when_its_name_hides_something(name: str, world: World, boss: Client):
+    form = {
+        "code": "P1", "name": name, "category": world.category.pk, "brand": "", "unit": "",
+        "attributes": "{}", "description": "one\ntwo", **_empty_inlines("skus"),
+    }  # fmt: skip
+
+    response = boss.post(reverse("admin:catalog_product_add"), form)
+
+    assert list(response.context["adminform"].form.errors) == ["name"]
+    assert not Product.objects.filter(code="P1").exists()
+
+
 def test_categories_below_move_when_a_category_is_moved(world: World, boss: Client):
     for code, parent in (("a", ""), ("b", "a"), ("c", "b")):
         parent_id = Category.objects.get(code=parent).pk if parent else ""

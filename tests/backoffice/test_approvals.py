@@ -63,6 +63,7 @@ def _report(merchant: Merchant, *, proof_id: str | None = None) -> Approval:
             reference="BANK-2",
             paid_at=PAID_AT,
             proof_id=proof_id,
+            key_id=merchant.partner.api_keys.get().pk,
             actor="key",
             now=clock.now(),
         )
@@ -104,10 +105,24 @@ def test_less_is_booked_when_less_is_approved_with_a_note(
     assert entered.values == {"approved_amount": "245.50", "note": "bank fee"}
 
 
+@pytest.mark.parametrize(("typed", "kept"), [("200", "200.00"), ("245.5", "245.50")])
+def test_decided_amount_is_kept_with_two_places_when_it_is_typed_with_less(
+    typed: str, kept: str, entered: Approval, staff: Staff
+):
+    client = staff(VIEW, DECIDE, username="fin2")
+
+    client.post(_url(entered, "approve"), {"approved_amount": typed, "note": "bank fee"})
+
+    entered.refresh_from_db()
+    assert entered.values == {"approved_amount": kept, "note": "bank fee"}
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [
         ({"approved_amount": "250.51", "note": ""}, "approved_amount"),
+        ({"approved_amount": "1e2", "note": "why"}, "approved_amount"),
+        ({"approved_amount": "200.00", "note": "a\u202eb"}, "note"),
         ({"approved_amount": "0", "note": ""}, "approved_amount"),
         ({"approved_amount": "250.00", "note": ""}, "note"),
     ],

@@ -93,12 +93,15 @@ def test_top_up_shows_the_refusal_when_the_reference_had_another_amount(
 
     assert response.status_code == 200
     assert response.context["form"].errors == {
-        "reference": ["This reference was used for another amount"]
+        "reference": ["This reference stands for another transfer"]
     }
     assert Approval.objects.count() == 1
 
 
-@pytest.mark.parametrize("amount", ["0", "-5", "0.001", "1e3000", "NaN", "１２３元", ""])
+@pytest.mark.parametrize(
+    "amount",
+    ["0", "-5", "0.001", "1e3000", "NaN", "１２３元", "", "1e2", "１００", "1_000", "1,000", "+5"],
+)
 def test_top_up_is_refused_when_the_amount_is_no_amount(
     amount: str, merchant: Merchant, staff: Staff
 ):
@@ -109,6 +112,47 @@ def test_top_up_is_refused_when_the_amount_is_no_amount(
     assert response.status_code == 200
     assert list(response.context["form"].errors) == ["amount"]
     assert not Approval.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"), [("5", "5.00"), ("5.5", "5.50"), (" 007.10 ", "7.10")]
+)
+def test_amount_has_two_places_when_it_was_typed_with_less(
+    typed: str, amount: str, merchant: Merchant, staff: Staff
+):
+    client = staff("accounts.view_partner", "accounts.add_topup")
+
+    client.post(_url(merchant, "top_up"), {**TRANSFER, "amount": typed})
+
+    assert str(TopUp.objects.get(reference="BANK-1").amount) == amount
+    entry = AuditEntry.objects.filter(subject_type="accounts.topup").latest("id")
+    assert entry.after["amount"] == amount
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "field"),
+    [
+        ("top_up", {**TRANSFER, "reference": "two words"}, "reference"),
+        ("top_up", {**TRANSFER, "reference": "B\u200b1"}, "reference"),
+        ("top_up", {**TRANSFER, "reference": "Ｂ1"}, "reference"),
+        ("top_up", {**TRANSFER, "note": "one\r\ntwo"}, "note"),
+        ("withdraw", {"amount": "1", "reference": "a/b", "reason": "why"}, "reference"),
+        ("withdraw", {"amount": "1", "reference": "R", "reason": "a\u202eb"}, "reason"),
+        ("adjust", {"amount": "1", "reason": "a\u2028b"}, "reason"),
+        ("credit_line", {"credit_limit": "1", "reason": "a\u200bb"}, "reason"),
+        ("suspend", {"reason": "a\nb"}, "reason"),
+    ],
+)
+def test_text_is_refused_when_it_hides_something(
+    action: str, values: dict[str, str], field: str, merchant: Merchant, boss: Client
+):
+    entries = AuditEntry.objects.count()
+
+    response = boss.post(_url(merchant, action), values)
+
+    assert list(response.context["form"].errors) == [field]
+    assert not Approval.objects.exists()
+    assert AuditEntry.objects.count() == entries
 
 
 def test_adjustment_waits_for_a_second_person_when_it_is_entered(merchant: Merchant, staff: Staff):
@@ -367,6 +411,41 @@ def test_partner_waits_for_its_money_when_it_is_added(db: None, boss: Client):
     )  # fmt: skip
     assert partner.wallet.alert_threshold == Decimal("50.00")
     assert not LedgerEntry.objects.exists()
+
+
+def test_partner_comes_without_money_when_whoever_adds_it_is_not_finance(db: None, staff: Staff):
+    client = staff("accounts.view_partner", "accounts.add_partner")
+    form = {
+        "code": "new-one", "name": "New", "email": "", "credit_limit": "500.00",
+        "alert_threshold": "50.00", "opening_balance": "100.00",
+    }  # fmt: skip
+
+    client.post(reverse("admin:accounts_partner_add"), form)
+
+    wallet = Partner.objects.get(code="new-one").wallet
+    assert (wallet.balance, wallet.credit_limit, wallet.alert_threshold) == (Decimal("0.00"),) * 3
+    assert not Approval.objects.exists()
+    assert not TopUp.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["a\u200bb", "a\u202eb", "a\u2028b", "a\r\nb", "a\tb"], ids=ascii)
+def test_partner_is_not_named_when_the_name_hides_something(
+    name: str, merchant: Merchant, boss: Client
+):
+    added = boss.post(
+        reverse("admin:accounts_partner_add"),
+        {"code": "n", "name": name, "credit_limit": "0", "alert_threshold": "0",
+         "opening_balance": "0"},
+    )  # fmt: skip
+    page = boss.get(_url(merchant, "change"))
+    changed = boss.post(
+        _url(merchant, "change"),
+        {"name": name, "email": "", "order_expiry_minutes": "30", **_empty_inlines(page)},
+    )
+
+    assert list(added.context["form"].errors) == ["name"]
+    assert list(changed.context["adminform"].form.errors) == ["name"]
+    assert list(Partner.objects.values_list("name", flat=True)) == ["Merchant acme"]
 
 
 def test_partner_is_refused_when_the_code_is_taken(merchant: Merchant, boss: Client):

@@ -120,6 +120,8 @@ UNSEEN = [
     "M\u200b1",
     "M\u200d1",
     "M\u202e1",
+    "M\u20281",
+    "M\u20291",
     "\ufeffM1",
     "M\x001",
     "M\x1b1",
@@ -165,7 +167,7 @@ def test_line_breaks_stay_when_the_text_may_have_lines() -> None:
     assert read_body(SAMPLE, {"lines_of_text": ""}) == {"lines_of_text": ""}
 
 
-@pytest.mark.parametrize("value", ["a\x0bb", "a\u2028b\u200b", "\na", "a\n"], ids=ascii)
+@pytest.mark.parametrize("value", ["a\x0bb", "a\u2028b", "a\u200b\nb", "\na", "a\n"], ids=ascii)
 def test_text_of_lines_is_refused_when_it_hides_something(value: str) -> None:
     assert faults_of({"lines_of_text": value}) == [("/lines_of_text", "string_invalid")]
 

@@ -99,6 +99,9 @@ def test_staff_may_do_what_their_role_needs_when_the_demo_is_loaded(data_dir: Pa
     assert not any(operator.has_perm(f"accounts.{codename}") for codename in deciding)
     assert operator.has_perms(["approvals.view_approval", "audit.view_auditentry"])
     assert finance.has_perms(["accounts.add_topup", "orders.view_order", "catalog.view_sku"])
+    keys = ["accounts.add_apikey", "accounts.change_apikey"]
+    assert operator.has_perms(keys)
+    assert not any(finance.has_perm(name) for name in keys)
     assert not finance.has_perm("orders.change_order")
     assert not finance.has_perm("catalog.change_sku")
 

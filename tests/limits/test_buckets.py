@@ -50,3 +50,11 @@ def test_exactly_the_agreed_number_fits_when_a_bucket_is_empty(per_minute: int) 
 )
 def test_seconds_are_rounded_up_when_they_are_told(microseconds: int, seconds: int) -> None:
     assert whole_seconds(microseconds) == seconds
+
+
+def test_units_leak_slowly_when_the_period_is_longer_than_a_minute() -> None:
+    policy = policy_of("sign_in", 10, minutes=15)
+
+    assert (policy.unit_us, policy.room_us) == (90 * SECOND, 810 * SECOND)
+    assert policy.wait_us(900 * SECOND) == 90 * SECOND
+    assert policy.remaining(0) == 10

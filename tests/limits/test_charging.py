@@ -15,7 +15,16 @@ from accounts.models import ApiKey
 from openplatform.core.statements import send
 from openplatform.limits.buckets import Limit, policy_of
 from openplatform.limits.models import Bucket
-from openplatform.limits.services.charging import ADD, Charged, add, charge, read_used_us
+from openplatform.limits.services.charging import (
+    ADD,
+    Charged,
+    add,
+    charge,
+    empty,
+    give_back,
+    read_used_us,
+)
+from openplatform.limits.services.charging import pour as pour_one
 from openplatform.limits.services.sweeping import sweep_buckets
 from tests.cast import Merchant
 from tests.racing import race
@@ -82,6 +91,28 @@ def test_bucket_runs_over_when_units_are_added() -> None:
 
     used_us = read_used_us(limit=limit("missing:1"))
     assert 33 * UNIT_US - 500_000 < used_us <= 33 * UNIT_US
+
+
+@pytest.mark.django_db
+def test_one_bucket_takes_what_fits_when_units_are_poured() -> None:
+    one = limit("sign_in:1", 3)
+
+    assert [pour_one(limit=one) for _ in range(5)] == [True, True, True, False, False]
+    give_back(limit=one)
+    assert [pour_one(limit=one) for _ in range(2)] == [True, False]
+    empty(limit=one)
+    assert read_used_us(limit=one) == 0
+    assert pour_one(limit=one)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_bucket_takes_exactly_what_fits_when_threads_race() -> None:
+    one = limit("sign_in:1", 10)
+
+    def five() -> int:
+        return sum(pour_one(limit=one) for _ in range(5))
+
+    assert sum(race(*[five] * 10)) == 10  # type: ignore[arg-type]
 
 
 @pytest.mark.django_db

@@ -56,9 +56,11 @@ class TextField(serializers.CharField):
 class CodeField(TextField):
     """A code or number: a string of ``[A-Za-z0-9._-]``, 1 to 64 of them, case counts."""
 
+    PATTERN = CODE
+
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        if not CODE.fullmatch(text):
+        if not self.PATTERN.fullmatch(text):
             self.fail("string_invalid")
         return text
 

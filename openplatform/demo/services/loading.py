@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import Group, Permission, User
-from django.db.models import Q
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
 
 from accounts.models import Contact, Partner
 from accounts.recipients import OWN_SIDE_TOPICS
@@ -32,7 +31,6 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 # Each resource names codes of those before it. Partners come after the goods, so that their
 # message feeds begin with the pools that were opened to them.
 RESOURCES = ("categories", "warehouses", "pools", "products", "stock", "partners", "prices")
-OWN_APPS = ("accounts", "approvals", "audit", "catalog", "orders", "regions", "messaging")
 USERS = (
     ("admin", "administrator"),
     ("operator", "operator"),
@@ -96,7 +94,7 @@ def load_demo(*, actor: str, now: datetime) -> DemoData:
     1. Regions, unless they are there.
     2. The import files of ``openplatform/demo/data``, through the operator's importers.
     3. Carriers and the freight template.
-    4. A key and a contact for each merchant, and staff with their groups.
+    4. A key and a contact for each merchant, and staff in the groups of their roles.
 
     :raises DatabaseNotEmpty: when there is a partner or a SKU; nothing is changed then.
     """
@@ -108,6 +106,7 @@ def load_demo(*, actor: str, now: datetime) -> DemoData:
         import_file(resource=resource, file=DATA / f"{resource}.csv", actor=actor)
     _add_carriers_and_freight()
     _add_contacts()
+    call_command("load_roles", verbosity=0)
     data = DemoData(
         base_url=settings.PUBLIC_URL,
         users=_add_users(),
@@ -198,10 +197,7 @@ def _create_merchant_keys(*, actor: str) -> list[DemoMerchant]:
 
 @transactional
 def _add_users() -> list[DemoUser]:
-    groups = {
-        "operator": _add_group("operator", may_edit=("catalog", "orders")),
-        "finance": _add_group("finance", may_edit=("accounts",)),
-    }
+    """One administrator; the others by the group that bears the name of their role."""
     users = []
     for username, role in USERS:
         password = secrets.token_urlsafe(PASSWORD_BYTES)
@@ -210,19 +206,6 @@ def _add_users() -> list[DemoUser]:
         user.is_superuser = role == "administrator"
         user.set_password(password)
         user.save()
-        user.groups.set([groups[role]] if role in groups else [])
+        user.groups.set(Group.objects.filter(name=role))
         users.append(DemoUser(username=username, password=password, role=role))
     return users
-
-
-def _add_group(name: str, *, may_edit: Iterable[str]) -> Group:
-    """A group that sees everything of ours, and adds, changes, decides and acts in some apps.
-
-    Two people of finance are what it takes for money to move. Nobody but the administrator deletes.
-    """
-    group, _is_new = Group.objects.get_or_create(name=name)
-    ours = Permission.objects.filter(content_type__app_label__in=OWN_APPS)
-    may_view = Q(codename__startswith="view_")
-    may_act = Q(content_type__app_label__in=list(may_edit)) & ~Q(codename__startswith="delete_")
-    group.permissions.set(ours.filter(may_view | may_act))
-    return group

@@ -29,8 +29,8 @@ from openplatform.regions.services.loading import load_regions
 
 class Command(BaseCommand):
     help = (
-        "Prepare the database (migrations, regions, the demo when it is empty), then run web and "
-        "worker on PORT until a signal. Prints addresses, logins and keys."
+        "Prepare the database (migrations, roles, regions, the demo when it is empty), then run "
+        "web and worker on PORT until a signal. Prints addresses, logins and keys."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -45,6 +45,7 @@ class Command(BaseCommand):
         _refuse_taken_port(settings.PORT)
         self._say("Preparing the database …")
         call_command("migrate", interactive=False, verbosity=0)
+        call_command("load_roles", verbosity=0)
         self._load_data(needs_demo=options["walkthrough"])
         self._say("Preparing static files …")
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -1,0 +1,71 @@
+"""What kinds of staff there are, and what each may do.
+
+Keys and money are in different hands. Whoever holds a merchant's key can report a bank transfer as
+that merchant; whoever is finance can approve it, since the one who asked is then the merchant and
+not a member of staff. One person with both could book money that never came. So the operator makes
+keys and has no part in money, finance moves money and makes no keys, and nobody belongs to both
+groups. Deleting, and the logins of others, are the administrator's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Everybody of the back office sees what is in these.
+SEEN_APPS = ("accounts", "approvals", "audit", "catalog", "orders", "regions", "messaging")
+
+KEYS = frozenset({"accounts.add_apikey", "accounts.change_apikey"})
+ENTERING_MONEY = frozenset(
+    {
+        "accounts.add_topup",
+        "accounts.add_adjustment",
+        "accounts.add_withdrawal",
+        "accounts.change_wallet",  # credit line, threshold, limits
+    }
+)
+DECIDING_MONEY = frozenset(
+    {
+        "accounts.decide_topup",
+        "accounts.decide_adjustment",
+        "accounts.decide_withdrawal",
+        "accounts.decide_wallet",
+    }
+)
+PARTNERS = frozenset(
+    {
+        "accounts.add_partner",
+        "accounts.change_partner",
+        "accounts.add_contact",
+        "accounts.change_contact",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """A group of staff.
+
+    :param edits: apps in which it may do everything but delete.
+    :param may: single permissions besides, ``app.codename``.
+    :param never: what would undo the separation of duties; told when the group has it all the same.
+    """
+
+    name: str
+    edits: tuple[str, ...] = ()
+    may: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+
+
+ROLES = (
+    Role(
+        name="operator",
+        edits=("catalog", "orders"),
+        may=PARTNERS | KEYS,
+        never=ENTERING_MONEY | DECIDING_MONEY,
+    ),
+    Role(
+        name="finance",
+        may=PARTNERS | ENTERING_MONEY | DECIDING_MONEY | {"accounts.add_bookcheck"},
+        never=KEYS,
+    ),
+)
