@@ -166,7 +166,7 @@ class LedgerEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.entry_no} {self.get_kind_display()} {self.amount}"
+        return f"{self.document_no} {self.amount}"
 
 
 class HoldEntry(models.Model):

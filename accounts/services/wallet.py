@@ -229,7 +229,7 @@ def book(
     entry_id, entry_no, balance, has_fallen = row
     record_change(
         action=f"book_{kind.value}",
-        subject=LedgerEntry(pk=entry_id, entry_no=entry_no, kind=kind, amount=amount),
+        subject=LedgerEntry(pk=entry_id, document_no=document_no, amount=amount),
         before={"balance": balance - amount},
         after={"balance": balance},
         actor=actor,

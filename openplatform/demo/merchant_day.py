@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from openplatform.demo.excerpts import first, message_shown, order_shown, pick
 from openplatform.demo.narration import Json, Narrator
 
 SHANGHAI, GUANGDONG, BEIJING = "310000", "440000", "110000"
@@ -77,20 +78,20 @@ class MerchantDay:
         self._report_top_up()
         self.narrator.begin("done")
         return self.narrator.call(
-            "GET", f"/orders/{order['order_no']}", show=_pick("order_no", "status", "total_amount")
+            "GET", f"/orders/{order['order_no']}", show=pick("order_no", "status", "total_amount")
         )
 
     # The day ------------------------------------------------------------------------------------
 
     def _look_at_account(self) -> int:
         self.narrator.begin("account")
-        self.narrator.call("GET", "/key", show=_pick("prefix", "scopes"))
+        self.narrator.call("GET", "/key", show=pick("prefix", "scopes"))
         self.narrator.call(
             "GET",
             "/account",
-            show=_pick("partner", "currency", "balance", "held_amount", "available"),
+            show=pick("partner", "currency", "balance", "held_amount", "available"),
         )
-        feed = self.narrator.call("GET", "/messages?limit=1", show=_pick("head"))
+        feed = self.narrator.call("GET", "/messages?limit=1", show=pick("head"))
         return int(feed["head"])
 
     def _read_pool(self) -> list[str]:
@@ -114,7 +115,7 @@ class MerchantDay:
         details = self.narrator.batch(
             f"/catalog/details?sku={joined}",
             codes,
-            show=_first(
+            show=first(
                 "sku", "name", "brand", "specs", "tax_rate", "min_quantity", "quantity_step"
             ),
         )
@@ -122,7 +123,7 @@ class MerchantDay:
         prices = self.narrator.batch(
             f"/catalog/prices?sku={joined}",
             codes,
-            show=_first("sku", "market_price", "sale_price", "purchase_price", "floor_price"),
+            show=first("sku", "market_price", "sale_price", "purchase_price", "floor_price"),
         )
         offers = []
         for detail, price in zip(details, prices, strict=True):
@@ -239,7 +240,7 @@ class MerchantDay:
             codes=sorted(codes),
         )
         found = self.narrator.call(
-            "GET", f"/orders?merchant_order_no={number}", show=_pick("results")
+            "GET", f"/orders?merchant_order_no={number}", show=pick("results")
         )
         self.narrator.expect(found["results"] == [], "order_exists", number=number)
 
@@ -254,17 +255,17 @@ class MerchantDay:
         }
         headers = {"Idempotency-Key": body["merchant_order_no"]}
         order = self.narrator.call(
-            "POST", "/orders", body, headers=headers, status=201, show=_order
+            "POST", "/orders", body, headers=headers, status=201, show=order_shown
         )
         number = order["order_no"]
         self.narrator.expect(
             order["is_split"] and len(order["suborders"]) > 1, "not_split", number=number
         )
         self.narrator.expect(_adds_up(order), "amounts", number=number)
-        self.narrator.call("GET", "/account", show=_pick("balance", "held_amount", "available"))
+        self.narrator.call("GET", "/account", show=pick("balance", "held_amount", "available"))
         self.narrator.begin("replay")
         again = self.narrator.call(
-            "POST", "/orders", body, headers=headers, status=201, show=_order
+            "POST", "/orders", body, headers=headers, status=201, show=order_shown
         )
         self.narrator.expect(
             again["order_no"] == number and self.narrator.was_replayed,
@@ -277,9 +278,9 @@ class MerchantDay:
         self.narrator.begin("confirm")
         number = order["order_no"]
         for _again in range(2):
-            order = self.narrator.call("POST", f"/orders/{number}/confirm", show=_order)
+            order = self.narrator.call("POST", f"/orders/{number}/confirm", show=order_shown)
             self._expect_status(order, "paid", "partly_shipped", "shipped")
-        self.narrator.call("GET", "/account", show=_pick("balance", "held_amount", "available"))
+        self.narrator.call("GET", "/account", show=pick("balance", "held_amount", "available"))
         return order
 
     def _follow_shipping(self, order: Json, head: int) -> None:
@@ -303,7 +304,7 @@ class MerchantDay:
             answer = self.narrator.call(
                 "GET",
                 f"/messages?after={after}&type=shipment.created",
-                show=lambda body: [_message(message) for message in body["results"]],
+                show=lambda body: [message_shown(message) for message in body["results"]],
                 quiet_when_empty=True,
             )
             for message in answer["results"]:
@@ -314,7 +315,7 @@ class MerchantDay:
             if not parts <= shipped:
                 time.sleep(POLL)
         self.narrator.call("GET", f"/orders/{number}/shipments", show=lambda body: body["results"])
-        now = self.narrator.call("GET", f"/orders/{number}", show=_order)
+        now = self.narrator.call("GET", f"/orders/{number}", show=order_shown)
         self._expect_status(now, "shipped")
 
     def _check_messages(self, order: Json, head: int) -> None:
@@ -324,7 +325,7 @@ class MerchantDay:
             answer = self.narrator.call(
                 "GET",
                 f"/messages?after={after}&limit={BATCH}",
-                show=lambda body: [_message(message) for message in body["results"]],
+                show=lambda body: [message_shown(message) for message in body["results"]],
             )
             for message in answer["results"]:
                 self.narrator.expect(
@@ -356,7 +357,7 @@ class MerchantDay:
             "GET",
             f"/account/entries?order_no={order['order_no']}",
             show=lambda body: [
-                _pick("entry_no", "kind", "amount", "balance_after", "order_no")(entry)
+                pick("entry_no", "kind", "amount", "balance_after", "order_no")(entry)
                 for entry in body["results"]
             ],
         )
@@ -373,15 +374,15 @@ class MerchantDay:
     def _report_top_up(self) -> None:
         self.narrator.begin("top_up")
         before = self.narrator.call(
-            "GET", "/account", show=_pick("balance", "daily_spend", "runway_days")
+            "GET", "/account", show=pick("balance", "daily_spend", "runway_days")
         )
         body = {"amount": "1000.00", "reference": _number(), "paid_at": _moment()}
-        show = _pick("top_up_no", "status", "amount", "approved_amount")
+        show = pick("top_up_no", "status", "amount", "approved_amount")
         top_up = self.narrator.call("POST", "/account/top-ups", body, status=201, show=show)
         number = top_up["top_up_no"]
         again = self.narrator.call("POST", "/account/top-ups", body, show=show)
         self.narrator.expect(again["top_up_no"] == number, "top_up_twice", number=number)
-        after = self.narrator.call("GET", "/account", show=_pick("balance"))
+        after = self.narrator.call("GET", "/account", show=pick("balance"))
         self.narrator.expect(
             top_up["status"] == "pending" and after["balance"] == before["balance"],
             "top_up_unseen",
@@ -420,35 +421,3 @@ def _adds_up(order: Json) -> bool:
     ) and Decimal(order["goods_amount"]) + Decimal(order["freight_amount"]) == Decimal(
         order["total_amount"]
     )
-
-
-def _pick(*names: str) -> Callable[[Json], Json]:
-    return lambda body: {name: body.get(name) for name in names}
-
-
-def _first(*names: str) -> Callable[[Json], Json]:
-    return lambda body: _pick(*names)(body["results"][0]) if body["results"] else {}
-
-
-def _order(body: Json) -> Json:
-    shown = _pick("order_no", "status", "is_split", "goods_amount", "freight_amount")(body)
-    return {
-        **shown,
-        "total_amount": body["total_amount"],
-        "suborders": [
-            {
-                "order_no": part["order_no"],
-                "status": part["status"],
-                "skus": [line["sku"] for line in part["lines"]],
-            }
-            for part in body["suborders"]
-        ],
-    }
-
-
-def _message(message: Json) -> Json:
-    return {
-        "sequence": message["sequence"],
-        "type": message["type"],
-        "changed": message["data"].get("changed"),
-    }

@@ -48,7 +48,7 @@ def record_change(
     address come from the context of the logs; a command has neither.
 
     :param action: what was done, a verb with its object: ``change_credit_limit``.
-    :param actor: a user name, ``key op_xxxxxxxx`` for a partner's program, or a command's name.
+    :param actor: a user name, ``key:op_xxxxxxxx`` for a partner's program, or a command's name.
     """
     record_changes(
         action=action,
