@@ -139,13 +139,24 @@ BEGIN
          replace(@created_document@, '@order_no@', no)::jsonb);
     WITH wallet AS (
         UPDATE accounts_wallet
-        SET held_amount = held_amount + goods + freight, last_hold_no = last_hold_no + 1
+        SET held_amount = held_amount + goods + freight, last_hold_no = last_hold_no + 1,
+            last_hold_at = greatest(clock_timestamp(), last_hold_at),
+            open_orders = open_orders + 1,
+            spent_on = greatest(spent_on, current_date),
+            spent_amount = CASE WHEN spent_on >= current_date THEN spent_amount ELSE 0 END
+                + goods + freight
         WHERE partner_id = for_partner AND balance + credit_limit - held_amount >= goods + freight
-        RETURNING last_hold_no, held_amount
+            AND open_orders < max_open_orders
+            AND (
+                daily_spending_cap IS NULL
+                OR CASE WHEN spent_on >= current_date THEN spent_amount ELSE 0 END
+                    + goods + freight <= daily_spending_cap
+            )
+        RETURNING last_hold_no, last_hold_at, held_amount
     )
     INSERT INTO accounts_holdentry
         (partner_id, hold_no, kind, amount, held_after, order_no, created_at)
-    SELECT for_partner, last_hold_no, 'held', goods + freight, held_amount, no, clock_timestamp()
+    SELECT for_partner, last_hold_no, 'held', goods + freight, held_amount, no, last_hold_at
     FROM wallet
     RETURNING hold_no INTO new_hold;
     IF reserved_rows < cardinality(codes) OR new_hold IS NULL THEN
@@ -208,15 +219,17 @@ BEGIN
         UPDATE accounts_wallet
         SET balance = balance - moved_order.total_amount,
             held_amount = held_amount - moved_order.total_amount,
+            open_orders = open_orders - 1,
             last_entry_no = last_entry_no + 1, last_hold_no = last_hold_no + 1,
-            last_entry_at = greatest(clock_timestamp(), last_entry_at)
+            last_entry_at = greatest(clock_timestamp(), last_entry_at),
+            last_hold_at = greatest(clock_timestamp(), last_hold_at)
         WHERE partner_id = moved_order.partner_id
-        RETURNING last_entry_no, last_entry_at, balance, last_hold_no, held_amount
+        RETURNING last_entry_no, last_entry_at, balance, last_hold_no, last_hold_at, held_amount
     ), paid AS (
         INSERT INTO accounts_holdentry
             (partner_id, hold_no, kind, amount, held_after, order_no, created_at)
         SELECT moved_order.partner_id, last_hold_no, 'paid', -moved_order.total_amount,
-            held_amount, no, last_entry_at
+            held_amount, no, last_hold_at
         FROM wallet
     )
     INSERT INTO accounts_ledgerentry
@@ -285,7 +298,8 @@ BEGIN
     FROM orders_order "order" JOIN accounts_wallet USING (partner_id)
     WHERE order_no IN (SELECT order_no FROM wanted);
     UPDATE accounts_wallet wallet
-    SET held_amount = held_amount + added.amount, last_hold_no = last_hold_no + added.number
+    SET held_amount = held_amount + added.amount, last_hold_no = last_hold_no + added.number,
+        open_orders = open_orders + added.number, last_hold_at = clock_timestamp()
     FROM (
         SELECT partner_id, sum(total_amount) AS amount, count(*) AS number
         FROM orders_order WHERE order_no IN (SELECT order_no FROM wanted) GROUP BY partner_id

@@ -15,7 +15,7 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
-from accounts.models import Partner
+from accounts.models import Partner, Wallet
 from accounts.services.keys import add_key
 from accounts.services.partners import add_partner
 from catalog.models import (
@@ -160,6 +160,8 @@ def _make_merchants(number: int, skus: int) -> list[Merchant]:
         )
         _key, text = add_key(partner=partner, scopes=Scope.values, actor="bench")
         made.append(Merchant(partner.pk, text))
+    # Load is the point here, so that the caps are there but do not bite.
+    Wallet.objects.update(max_open_orders=1_000_000_000)
     Partner.objects.update(order_expiry_minutes=WEEK_MINUTES)
     pool = Pool.objects.get()
     PoolAssignment.objects.bulk_create(

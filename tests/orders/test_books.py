@@ -194,11 +194,19 @@ def test_order_is_named_when_it_is_of_another_partner(orders: dict[str, str]) ->
 def test_order_and_wallet_are_named_when_the_last_hold_is_gone(orders: dict[str, str]) -> None:
     last = HoldEntry.objects.order_by("-hold_no")[0]
     assert (last.order_no, last.kind) == (orders["expired"], "released")
+    before = HoldEntry.objects.order_by("-hold_no")[1]
 
     damage("DELETE FROM accounts_holdentry WHERE id = %s", [last.pk])
 
     assert find_differences() == [
         ("wallet_held_amount", "acme", "wallet", "36.00", "18.00"),
+        (
+            "wallet_last_hold_at",
+            "acme",
+            "wallet",
+            clock.to_text(before.created_at),
+            clock.to_text(last.created_at),
+        ),
         ("wallet_last_hold_no", "acme", "wallet", "10", "11"),
         ("wallet_open_orders", "acme", "wallet", "2", "1"),
         ("order_without_hold", "acme", f"order {orders['expired']}", "released -18.00", None),
@@ -211,11 +219,19 @@ def test_hold_is_named_when_there_is_no_order(orders: dict[str, str], merchant: 
         " created_at) VALUES (%s, 12, 'held', 5, 24, 'none', clock_timestamp())",
         [merchant.partner.pk],
     )
+    last, added = HoldEntry.objects.filter(hold_no__gte=11).order_by("hold_no")
 
     assert find_differences() == [
         ("hold_held_after", "acme", "hold 12", "23.00", "24.00"),
         ("hold_sum", "acme", "wallet", "23.00", "24.00"),
         ("wallet_held_amount", "acme", "wallet", "23.00", "18.00"),
+        (
+            "wallet_last_hold_at",
+            "acme",
+            "wallet",
+            clock.to_text(added.created_at),
+            clock.to_text(last.created_at),
+        ),
         ("wallet_last_hold_no", "acme", "wallet", "12", "11"),
         ("wallet_open_orders", "acme", "wallet", "2", "1"),
         ("hold_without_order", "acme", "order none", None, "held 5.00"),

@@ -231,7 +231,8 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             raise serializers.ValidationError("balance_insufficient")
         wallet.held_amount += order.total_amount
         wallet.last_hold_no += 1
-        wallet.save(update_fields=["held_amount", "last_hold_no"])
+        wallet.open_orders += 1
+        wallet.save(update_fields=["held_amount", "last_hold_no", "open_orders"])
         HoldEntry.objects.create(
             partner=order.partner,
             hold_no=wallet.last_hold_no,
