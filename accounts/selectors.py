@@ -72,14 +72,6 @@ def find_api_key(*, digest: bytes) -> KeyRow | None:
     return None if row is None else KeyRow(*row)
 
 
-def get_partner(*, code: str) -> Partner:
-    """:raises NotFound: when there is none."""
-    partner = Partner.objects.filter(code=code).first()
-    if partner is None:
-        raise NotFound
-    return partner
-
-
 def get_key_document(*, key_id: int) -> dict[str, Any]:
     """``GET /key``."""
     key = ApiKey.objects.get(pk=key_id)

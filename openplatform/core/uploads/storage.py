@@ -72,15 +72,6 @@ def storing(file: CleanFile, *, folder: str, now: datetime) -> Iterator[str]:
         raise
 
 
-def read_file(name: str) -> bytes:
-    """The content of a stored file.
-
-    :raises FileNotFoundError: when it is gone.
-    """
-    with default_storage.open(name) as file:
-        return bytes(file.read())
-
-
 def delete_quietly(name: str) -> None:
     """Delete a stored file; what cannot be deleted now is left to the sweeper."""
     try:

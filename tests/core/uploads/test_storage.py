@@ -19,7 +19,6 @@ from openplatform.core.uploads import storage
 from openplatform.core.uploads.files import CleanFile, ReceivedFile, safe_filename
 from openplatform.core.uploads.storage import (
     delete_quietly,
-    read_file,
     store_file,
     storing,
     sweep_files,
@@ -37,7 +36,7 @@ def test_the_name_is_unguessable_and_the_file_is_ours_alone_when_it_is_stored(
     assert all(re.fullmatch(r"samples/2027/01/[0-9A-Z]{26}\.png", name) for name in names)
     assert names[0] != names[1]
     assert max(map(len, names)) <= storage.MAX_NAME
-    assert read_file(names[0]) == b"pixels"
+    assert (files / names[0]).read_bytes() == b"pixels"
     assert stat.S_IMODE((files / names[0]).stat().st_mode) == 0o600
     assert {
         stat.S_IMODE(folder.stat().st_mode) for folder in [files, *(files / names[0]).parents[:2]]
