@@ -4,27 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from openplatform.core.errors import type_of_text
+
+
+class News(NamedTuple):
+    """What is told of one SKU. ``facts``: what the message says besides the codes, as JSON."""
+
+    type: str
+    facts: str
+
+
+Told = tuple[News, ...]
+Fold = Callable[[Told, News], Told]
+
+
+def keep_last(told: Told, news: News) -> Told:
+    """Only the last state counts."""
+    return (news,)
 
 
 @dataclass(frozen=True)
 class MessageType:
     """One type of the contract.
 
-    :param merges_with: names a group of SKU types in which only the last state of a SKU counts
-        (``pool.sku_added`` and ``pool.sku_removed``); None for messages that stand alone.
+    :param merges_with: names a group of types about SKUs that are told together
+        (``pool.sku_added`` and ``pool.sku_removed``), at most 100 to a message; None for messages
+        that stand alone.
+    :param fold: what is left to tell of one SKU when another message of its group follows those
+        that have not gone out yet, in the order in which it is to be told.
     """
 
     name: str
     description: type_of_text
     merges_with: str | None = None
+    fold: Fold = keep_last
 
 
 Audience = Callable[[Collection[str]], Mapping[int, Collection[str]]]
+Narrowing = Callable[[Collection[int], Collection[str]], Mapping[int, Collection[str]]]
 
 TYPES: dict[str, MessageType] = {}
 _audience: list[Audience] = []
+_narrowing: list[Narrowing] = []
 _partners: list[Callable[[], Collection[int]]] = []
 
 
@@ -41,6 +64,20 @@ def register_sku_audience(audience: Audience) -> None:
 def sku_audience(skus: Collection[str]) -> Mapping[int, Collection[str]]:
     """The partners that see these SKUs now, each with those that it sees."""
     return _audience[0](skus)
+
+
+def register_sku_narrowing(narrowing: Narrowing) -> None:
+    """Say who wants to hear of some SKUs only: from partners and codes to ``{partner_id: the codes
+    of these that it wants}``, with an entry for those partners alone.
+    """
+    _narrowing[:] = [narrowing]
+
+
+def wanted_skus(
+    partner_ids: Collection[int], skus: Collection[str]
+) -> Mapping[int, Collection[str]]:
+    """The partners among these that want to hear of some SKUs only, each with those it wants."""
+    return _narrowing[0](partner_ids, skus) if _narrowing and partner_ids else {}
 
 
 def register_partners(partners: Callable[[], Collection[int]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openplatform.core.locking import transactional
@@ -25,10 +25,12 @@ def tell(
 
 
 @transactional
-def tell_skus(type: str, skus: Sequence[str], *merchants: Merchant) -> None:
+def tell_skus(
+    type: str, skus: Sequence[str], *merchants: Merchant, facts: Mapping[str, Any] | None = None
+) -> None:
     """A change of SKUs, to these merchants or, without any, to whoever sees them."""
     partner_ids = [merchant.partner.pk for merchant in merchants] or None
-    publish_skus(type=type, skus=skus, partner_ids=partner_ids)
+    publish_skus(type=type, skus=skus, partner_ids=partner_ids, facts=facts)
 
 
 def told(merchant: Merchant) -> list[tuple[int, str, dict[str, Any]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,17 @@ def publish_all(drafts: Sequence[Draft]) -> None:
 
 
 def publish_skus(
-    *, type: str, skus: Sequence[str], partner_ids: Collection[int] | None = None
+    *,
+    type: str,
+    skus: Sequence[str],
+    partner_ids: Collection[int] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Step: a change of many SKUs, in parcels of 100."""
+    """Step: a change of many SKUs, in parcels of 100, each with the same ``facts`` besides."""
     parcels = [skus[start : start + MAX_SKUS] for start in range(0, len(skus), MAX_SKUS)]
-    publish_all([Draft(type, SKUS, {"skus": list(parcel)}, partner_ids) for parcel in parcels])
+    publish_all(
+        [
+            Draft(type, SKUS, {"skus": list(parcel), **(facts or {})}, partner_ids)
+            for parcel in parcels
+        ]
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import orjson
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send
 from openplatform.messaging.services.publishing import MAX_SKUS, SKUS
-from openplatform.messaging.types import TYPES, sku_audience
+from openplatform.messaging.types import TYPES, News, Told, sku_audience, wanted_skus
 
 BATCH = 2000
 # A batch is one transaction, in memory and within the time that the database grants a statement
@@ -104,26 +104,58 @@ def _single_letters(taken: Iterable[tuple[Any, ...]]) -> Iterable[_Letter]:
                 yield _Letter(partner_id, type_name, subject, data)
 
 
-def _sku_letters(taken: Iterable[tuple[Any, ...]]) -> Iterable[_Letter]:
-    """Changes of SKUs: per partner the last state of each, at most 100 codes to a message."""
-    last: dict[tuple[int, str, str], str] = {}
-    for _id, type_name, _subject, partner_ids, data in taken:
-        group = TYPES[type_name].merges_with
-        if group is None:
-            continue
-        skus: list[str] = orjson.loads(data)["skus"]
+def _sku_letters(taken: Iterable[tuple[Any, ...]]) -> Iterator[_Letter]:
+    """Changes of SKUs: per partner what is left to tell of each, at most 100 codes to a message."""
+    parcels = [
+        _read_parcel(type_name, partner_ids, data)
+        for _id, type_name, _subject, partner_ids, data in taken
+        if TYPES[type_name].merges_with is not None
+    ]
+    heard: dict[int, list[tuple[News, Collection[str]]]] = defaultdict(list)
+    for news, skus, partner_ids in parcels:
         receivers = sku_audience(skus) if partner_ids is None else dict.fromkeys(partner_ids, skus)
         for partner_id, seen in receivers.items():
-            for sku in seen:
-                last.pop((partner_id, group, sku), None)  # so that it moves to the end
-                last[partner_id, group, sku] = type_name
-    parcels: dict[tuple[int, str], list[str]] = defaultdict(list)
-    for (partner_id, _group, sku), type_name in last.items():
-        parcels[partner_id, type_name].append(sku)
-    for (partner_id, type_name), skus in parcels.items():
-        for start in range(0, len(skus), MAX_SKUS):
-            parcel = orjson.dumps({"skus": skus[start : start + MAX_SKUS]}).decode()
-            yield _Letter(partner_id, type_name, SKUS, parcel)
+            heard[partner_id].append((news, seen))
+    wanted = wanted_skus(heard, {sku for _news, skus, _partners in parcels for sku in skus})
+    for partner_id, parts in heard.items():
+        for news, skus in _fold(parts, wanted.get(partner_id)):
+            for start in range(0, len(skus), MAX_SKUS):
+                data = {"skus": skus[start : start + MAX_SKUS], **orjson.loads(news.facts)}
+                yield _Letter(partner_id, news.type, SKUS, orjson.dumps(data).decode())
+
+
+def _read_parcel(
+    type_name: str, partner_ids: list[int] | None, data: str
+) -> tuple[News, list[str], list[int] | None]:
+    facts = orjson.loads(data)
+    skus: list[str] = facts.pop("skus")
+    text = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
+    return News(type_name, text), skus, partner_ids
+
+
+def _fold(
+    parts: Iterable[tuple[News, Collection[str]]], wanted: Collection[str] | None
+) -> Iterator[tuple[News, list[str]]]:
+    """What one partner is told of SKUs, equal news together.
+
+    First the first thing to tell of each SKU, then the second, so that what is told of one stays
+    in its order.
+    """
+    told: dict[tuple[str | None, str], Told] = {}
+    for news, skus in parts:
+        group, fold = TYPES[news.type].merges_with, TYPES[news.type].fold
+        for sku in skus:
+            if wanted is None or sku in wanted:
+                before = told.pop((group, sku), ())  # so that it moves to the end
+                told[group, sku] = fold(before, news)
+    turn = 0
+    while told:
+        equal: dict[News, list[str]] = defaultdict(list)
+        for (_group, sku), all_news in told.items():
+            equal[all_news[turn]].append(sku)
+        yield from equal.items()
+        turn += 1
+        told = {key: all_news for key, all_news in told.items() if len(all_news) > turn}
 
 
 def _write(letters: list[_Letter]) -> None:
