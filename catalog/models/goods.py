@@ -1,31 +1,24 @@
-"""The range, who sees which part of it at what price, and where the goods lie."""
+"""Categories, products and their SKUs: what there is, and how it is described."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from catalog.models.codes import code_field
 from openplatform.core.model_fields import AmountField
-
-CODE_PATTERN = r"\A[A-Za-z0-9._-]{1,64}\Z"
-MAX_QUANTITY = 1_000_000
-
-
-def _code_field(**kwargs: object) -> models.CharField[str, str]:
-    return models.CharField(
-        _("code"), max_length=64, unique=True, validators=[RegexValidator(CODE_PATTERN)]
-    )
 
 
 class Category(models.Model):
     """A node of the category tree. ``path`` holds the primary keys from the root to itself."""
 
-    code = _code_field()
+    code = code_field()
     name = models.CharField(_("name"), max_length=120)
     parent = models.ForeignKey(
         "self",
@@ -47,6 +40,35 @@ class Category(models.Model):
         return f"{self.code} {self.name}"
 
 
+class CategoryAttribute(models.Model):
+    """What products of a category, and of every category below it, tell about themselves."""
+
+    category = models.ForeignKey(
+        Category, models.CASCADE, related_name="attributes", verbose_name=_("category")
+    )
+    name = models.CharField(_("name"), max_length=100)
+    is_required = models.BooleanField(_("required"), default=False)
+    choices = ArrayField(
+        models.CharField(max_length=200),
+        default=list,
+        blank=True,
+        verbose_name=_("choices"),
+        help_text=_("None: any text"),
+    )
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("category attribute")
+        verbose_name_plural = _("category attributes")
+        ordering = ("category", "position", "id")
+        constraints = [
+            models.UniqueConstraint(fields=["category", "name"], name="category_attribute_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Brand(models.Model):
     """A brand."""
 
@@ -64,7 +86,7 @@ class Brand(models.Model):
 class Product(models.Model):
     """What several SKUs have in common."""
 
-    code = _code_field()
+    code = code_field()
     name = models.CharField(_("name"), max_length=255)
     category = models.ForeignKey(
         Category, models.PROTECT, related_name="products", verbose_name=_("category")
@@ -92,6 +114,30 @@ class Product(models.Model):
         return f"{self.code} {self.name}"
 
 
+class FormerPlacement(models.Model):
+    """Where a product stood until it was moved; where it stands now is the product's own.
+
+    What a SKU cost on some day depends on the category and brand of that day.
+    """
+
+    product = models.ForeignKey(
+        Product, models.CASCADE, related_name="former_placements", verbose_name=_("product")
+    )
+    category_path = ArrayField(models.BigIntegerField(), verbose_name=_("path"))
+    brand = models.ForeignKey(
+        Brand, models.PROTECT, null=True, related_name="+", verbose_name=_("brand")
+    )
+    until_at = models.DateTimeField(_("until"))
+
+    class Meta:
+        verbose_name = _("former placement")
+        verbose_name_plural = _("former placements")
+        indexes = [models.Index(fields=["product", "until_at"], name="former_placement_product")]
+
+    def __str__(self) -> str:
+        return f"{self.product.code} {self.until_at:%Y-%m-%d}"
+
+
 class Sku(models.Model):
     """What can be ordered: one variant of a product."""
 
@@ -99,7 +145,7 @@ class Sku(models.Model):
         ON_SHELF = "on_shelf", _("On shelf")
         OFF_SHELF = "off_shelf", _("Off shelf")
 
-    code = _code_field()
+    code = code_field()
     product = models.ForeignKey(
         Product, models.PROTECT, related_name="skus", verbose_name=_("product")
     )
@@ -161,16 +207,52 @@ class Sku(models.Model):
                 condition=models.Q(tax_rate__gte=0, tax_rate__lte=1), name="sku_tax_rate_range"
             ),
         ]
+        indexes = [
+            models.Index(fields=["updated_at", "code"], name="sku_updated_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
 
 
+class SkuSearch(models.Model):
+    """What a SKU is found by. Written by triggers of migration 0005 only, as a column would be.
+
+    It stands apart, because every update of a row writes to all of its indexes, and one of all
+    pairs of characters costs more than the rest of a change of prices.
+    """
+
+    sku = models.OneToOneField(
+        Sku, models.CASCADE, primary_key=True, related_name="search", verbose_name=_("SKU")
+    )
+    words = models.TextField(
+        _("words"), help_text=_("Name, code, barcode and brand, each on its line, folded")
+    )
+
+    class Meta:
+        verbose_name = _("search text")
+        verbose_name_plural = _("search texts")
+        indexes = [
+            # Every character and every pair of neighbours, by a function of migration 0003.
+            GinIndex(
+                models.Func(models.F("words"), function="catalog_grams"), name="sku_search_grams"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.words
+
+
 class SkuImage(models.Model):
-    """A picture by address. Position 0 is the main one."""
+    """A picture: at somebody's address, or uploaded and kept by us. Position 0 is the main one.
+
+    ``sizes`` of an uploaded one: ``[{"width", "height", "file"}]``, the smallest first.
+    """
 
     sku = models.ForeignKey(Sku, models.CASCADE, related_name="images", verbose_name=_("SKU"))
-    url = models.URLField(_("address"), max_length=500)
+    url = models.URLField(_("address"), max_length=500, blank=True)
+    file = models.CharField(_("stored file"), max_length=100, blank=True, editable=False)
+    sizes = models.JSONField(_("sizes"), default=list, blank=True, editable=False)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     width = models.PositiveIntegerField(_("width"), null=True, blank=True)
     height = models.PositiveIntegerField(_("height"), null=True, blank=True)
@@ -180,232 +262,49 @@ class SkuImage(models.Model):
         verbose_name_plural = _("images")
         ordering = ("sku", "position")
         constraints = [
-            models.UniqueConstraint(fields=["sku", "position"], name="sku_image_position_unique")
+            models.UniqueConstraint(fields=["sku", "position"], name="sku_image_position_unique"),
+            models.CheckConstraint(
+                condition=models.Q(url="") ^ models.Q(file=""), name="sku_image_url_or_file"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["file"], name="sku_image_file", condition=~models.Q(file=""))
         ]
 
     def __str__(self) -> str:
-        return self.url
+        return self.url or self.file
 
 
-class Pool(models.Model):
-    """A part of the range that is opened to some partners."""
+class ShelfChange(models.Model):
+    """A SKU goes on the shelf or off it at a set time. Without ``applied_at`` it is to come."""
 
-    code = _code_field()
-    name = models.CharField(_("name"), max_length=120)
-    purpose = models.CharField(_("purpose"), max_length=255, blank=True)
-
-    class Meta:
-        verbose_name = _("pool")
-        verbose_name_plural = _("pools")
-        ordering = ("code",)
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.name}"
-
-
-class PoolMembership(models.Model):
-    """A SKU in a pool. Written by ``catalog/services/membership.py`` only."""
-
-    pool = models.ForeignKey(
-        Pool, models.PROTECT, related_name="memberships", verbose_name=_("pool")
-    )
-    sku = models.ForeignKey(Sku, models.PROTECT, related_name="memberships", verbose_name=_("SKU"))
-    created_at = models.DateTimeField(_("created at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("pool membership")
-        verbose_name_plural = _("pool memberships")
-        constraints = [
-            models.UniqueConstraint(fields=["sku", "pool"], name="pool_membership_unique")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.pool.code} {self.sku.code}"
-
-
-class PoolAssignment(models.Model):
-    """A partner who sees a pool. Written by ``catalog/services/membership.py`` only."""
-
-    pool = models.ForeignKey(
-        Pool, models.PROTECT, related_name="assignments", verbose_name=_("pool")
-    )
-    partner = models.ForeignKey(
-        "accounts.Partner",
-        models.PROTECT,
-        related_name="pool_assignments",
-        verbose_name=_("partner"),
-    )
-    created_at = models.DateTimeField(_("created at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("pool assignment")
-        verbose_name_plural = _("pool assignments")
-        constraints = [
-            models.UniqueConstraint(fields=["partner", "pool"], name="pool_assignment_unique")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.pool.code} {self.partner.code}"
-
-
-class PurchasePrice(models.Model):
-    """A partner's own price of a SKU by agreement: fixed, or a percentage of the sale price.
-
-    Of several in force, the one that started last counts. Without any, the sale price does.
-    """
-
-    partner = models.ForeignKey(
-        "accounts.Partner",
-        models.PROTECT,
-        related_name="purchase_prices",
-        verbose_name=_("partner"),
-    )
     sku = models.ForeignKey(
-        Sku, models.PROTECT, related_name="purchase_prices", verbose_name=_("SKU")
+        Sku, models.PROTECT, related_name="shelf_changes", verbose_name=_("SKU")
     )
-    fixed_price = AmountField(_("fixed price"), null=True, blank=True)
-    discount_percent = models.DecimalField(
-        _("percent of the sale price"),
-        max_digits=5,
-        decimal_places=2,
-        null=True,
-        blank=True,
-        help_text=_("85 means 85 % of the sale price"),
-    )
-    starts_at = models.DateTimeField(_("starts at"), db_default=Now())
-    ends_at = models.DateTimeField(_("ends at"), null=True, blank=True)
-    updated_at = models.DateTimeField(_("updated at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("purchase price")
-        verbose_name_plural = _("purchase prices")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["sku", "partner", "starts_at"], name="purchase_price_start_unique"
-            ),
-            models.CheckConstraint(
-                condition=(
-                    models.Q(fixed_price__gt=0, discount_percent__isnull=True)
-                    | models.Q(
-                        fixed_price__isnull=True, discount_percent__gt=0, discount_percent__lte=100
-                    )
-                ),
-                name="purchase_price_fixed_or_percent",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(ends_at__isnull=True)
-                | models.Q(ends_at__gt=models.F("starts_at")),
-                name="purchase_price_ends_after_start",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.partner.code} {self.sku.code}"
-
-
-class Warehouse(models.Model):
-    """A place that ships. Without served regions it ships everywhere."""
-
-    code = _code_field()
-    name = models.CharField(_("name"), max_length=120)
-    region = models.ForeignKey(
-        "regions.Region", models.PROTECT, related_name="+", verbose_name=_("region")
-    )
-    serves = models.ManyToManyField(
-        "regions.Region",
-        blank=True,
-        related_name="+",
-        verbose_name=_("served regions"),
-        help_text=_("Of any level; none means everywhere"),
-    )
-    priority = models.IntegerField(
-        _("priority"), default=0, help_text=_("The higher one ships first")
-    )
-    return_address = models.CharField(_("return address"), max_length=255, blank=True)
-
-    class Meta:
-        verbose_name = _("warehouse")
-        verbose_name_plural = _("warehouses")
-        ordering = ("code",)
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.name}"
-
-
-class Stock(models.Model):
-    """A SKU in a warehouse. Changed only by the steps in ``catalog/services/stock.py``.
-
-    What can still be promised is ``on_hand - reserved - safety_quantity``.
-    """
-
-    warehouse = models.ForeignKey(
-        Warehouse, models.PROTECT, related_name="stocks", verbose_name=_("warehouse")
-    )
-    sku = models.ForeignKey(
-        Sku, models.PROTECT, db_index=False, related_name="stocks", verbose_name=_("SKU")
-    )
-    on_hand = models.IntegerField(
-        _("on hand"), default=0, help_text=_("Sellable or reserved; paid units have left it")
-    )
-    reserved = models.IntegerField(_("reserved"), default=0)
-    outgoing = models.IntegerField(
-        _("outgoing"), default=0, help_text=_("Paid and not yet shipped")
-    )
-    safety_quantity = models.PositiveIntegerField(
-        _("safety quantity"), default=0, help_text=_("Never promised to anybody")
-    )
-    shortage_quantity = models.PositiveIntegerField(
-        _("shortage"), default=0, help_text=_("Reserved units that the last count did not find")
-    )
-
-    class Meta:
-        verbose_name = _("stock")
-        verbose_name_plural = _("stock")
-        constraints = [
-            models.UniqueConstraint(fields=["sku", "warehouse"], name="stock_unique"),
-            models.CheckConstraint(
-                condition=models.Q(reserved__gte=0, reserved__lte=models.F("on_hand")),
-                name="stock_reserved_within_on_hand",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(outgoing__gte=0), name="stock_outgoing_not_negative"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.warehouse.code} {self.sku.code}"
-
-
-class StockMovement(models.Model):
-    """Why the numbers of a stock row changed. Append-only."""
-
-    class Cause(models.TextChoices):
-        COUNT = "count", _("Count")
-        CORRECTION = "correction", _("Correction")
-        RESERVED = "reserved", _("Reserved by an order")
-        RELEASED = "released", _("Released by an order")
-        PAID = "paid", _("Paid")
-        SHIPPED = "shipped", _("Shipped")
-
-    stock = models.ForeignKey(
-        Stock, models.PROTECT, db_index=False, related_name="movements", verbose_name=_("stock")
-    )
-    cause = models.CharField(_("cause"), max_length=16, choices=Cause)
-    on_hand_change = models.IntegerField(_("on hand ±"), default=0)
-    reserved_change = models.IntegerField(_("reserved ±"), default=0)
-    outgoing_change = models.IntegerField(_("outgoing ±"), default=0)
-    document_no = models.CharField(_("document number"), max_length=64, blank=True)
+    shelf_state = models.CharField(_("shelf state"), max_length=16, choices=Sku.ShelfState)
+    effective_at = models.DateTimeField(_("effective at"))
+    applied_at = models.DateTimeField(_("applied at"), null=True, editable=False)
     actor = models.CharField(_("by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("created at"), db_default=Now())
 
     class Meta:
-        verbose_name = _("stock movement")
-        verbose_name_plural = _("stock movements")
-        ordering = ("-id",)
-        indexes = [models.Index(fields=["stock", "id"], name="stock_movement_stock")]
+        verbose_name = _("scheduled listing")
+        verbose_name_plural = _("scheduled listings")
+        ordering = ("-effective_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sku", "effective_at"],
+                name="shelf_change_unique",
+                condition=models.Q(applied_at__isnull=True),
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["effective_at"],
+                name="shelf_change_due",
+                condition=models.Q(applied_at__isnull=True),
+            )
+        ]
 
     def __str__(self) -> str:
-        return (
-            f"{self.get_cause_display()} "
-            f"{self.on_hand_change}/{self.reserved_change}/{self.outgoing_change}"
-        )
+        return f"{self.sku.code} {self.get_shelf_state_display()}"
