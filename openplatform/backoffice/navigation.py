@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from openplatform.approvals.selectors import list_pending_for
 from openplatform.core.errors import type_of_text
+from openplatform.imports.selectors import list_usable_resources
 
 
 def _may_see(app: str, model: str) -> Callable[[HttpRequest], bool]:
@@ -28,6 +29,11 @@ def _item(title: type_of_text, icon: str, app: str, model: str) -> dict[str, Any
         "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
         "permission": _may_see(app, model),
     }
+
+
+def _may_see_prices(request: HttpRequest) -> bool:
+    """What the page asks for."""
+    return bool(request.user.has_perms(("catalog.view_sku", "catalog.view_purchaseprice")))
 
 
 def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -52,11 +58,25 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Products"), "category", "catalog", "product"),
                 _item(_("Categories"), "account_tree", "catalog", "category"),
                 _item(_("Brands"), "sell", "catalog", "brand"),
+                _item(_("Scheduled listings"), "event_available", "catalog", "shelfchange"),
                 _item(_("Pools"), "layers", "catalog", "pool"),
+                _item(_("Pool history"), "history_edu", "catalog", "poolchange"),
+                _item(_("Pool exclusions"), "block", "catalog", "poolexclusion"),
+                {
+                    "title": _("Seen by a merchant"),
+                    "icon": "visibility",
+                    "link": reverse_lazy("admin:catalog_pool_seen_by"),
+                    "permission": _may_see_prices,
+                },
                 _item(_("Purchase prices"), "price_change", "catalog", "purchaseprice"),
+                _item(_("Price changes"), "schedule", "catalog", "pricechange"),
                 _item(_("Stock"), "shelves", "catalog", "stock"),
                 _item(_("Stock movements"), "swap_vert", "catalog", "stockmovement"),
                 _item(_("Warehouses"), "warehouse", "catalog", "warehouse"),
+                {
+                    **_item(_("Imports"), "upload_file", "imports", "importrun"),
+                    "permission": lambda request: bool(list_usable_resources(request.user)),
+                },
             ],
         },
         {

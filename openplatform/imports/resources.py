@@ -12,7 +12,7 @@ from django.db.models import Model
 
 from openplatform.core import errors
 from openplatform.core.errors import DomainError, NotFound, type_of_text
-from openplatform.imports.errors import Faults
+from openplatform.imports.errors import Faults, RowWarning, Warnings
 from openplatform.imports.parsers import Parser
 
 
@@ -21,11 +21,13 @@ class Column:
     """A column of a resource.
 
     :param is_required: the column must be there, and no cell of it blank.
+    :param help: what its cells say and how they are written, for the page.
     """
 
     name: str
     parse: Parser
     is_required: bool = False
+    help: type_of_text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,10 @@ class Row:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did: rows of the file, and what became of what they describe."""
+    """What an import did: rows of the file, and what became of what they describe.
+
+    Of its warnings the first thousand are told; ``warnings_fingerprint`` stands for all.
+    """
 
     resource: str
     is_dry_run: bool
@@ -55,6 +60,9 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     messages: list[str] = field(default_factory=list)
+    warning_count: int = 0
+    warnings: list[RowWarning] = field(default_factory=list)
+    warnings_fingerprint: str = ""
 
 
 @dataclass(slots=True)
@@ -71,6 +79,7 @@ class Context:
     document_no: str
     report: ImportReport
     faults: Faults = field(default_factory=Faults)
+    warnings: Warnings = field(default_factory=Warnings)
 
     def count(self, *, created: int = 0, updated: int = 0, unchanged: int = 0) -> None:
         """Add to the report."""
@@ -108,6 +117,14 @@ class Importer(ABC):
         number = row if isinstance(row, int) else row.number
         self.context.faults.add(number, column, text, error)
 
+    def warn(self, row: Row | int, column: str, text: type_of_text, code: str) -> None:
+        """Note what is legal but odd: the file is written once somebody accepts it.
+
+        :param code: a word for programs, ``price_falls``.
+        """
+        number = row if isinstance(row, int) else row.number
+        self.context.warnings.add(number, column, text, code)
+
     def refuse_items(self, rows: Sequence[Row | int], refused: DomainError) -> None:
         """Note the faults of a step that took one item a row, by pointers like ``/7/parent``."""
         for fault in refused.faults:
@@ -117,13 +134,27 @@ class Importer(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What one kind of file holds. ``writes`` names the tables that a large one changes a lot."""
+    """What one kind of file holds.
+
+    :param writes: the tables that a large one changes a lot.
+    :param permissions: who may import it through the back office, ``catalog.change_stock``: whoever
+        has all of them; without any, administrators only.
+    :param barred_on_page: columns that only the command takes, and why. One person at a page must
+        not do what takes two.
+    """
 
     name: str
     label: type_of_text
     columns: tuple[Column, ...]
     importer: type[Importer]
     writes: tuple[type[Model], ...] = ()
+    permissions: tuple[str, ...] = ()
+    barred_on_page: Mapping[str, type_of_text] = field(default_factory=dict)
+
+    @property
+    def page_columns(self) -> list[Column]:
+        """What a file may have that comes in through the back office."""
+        return [column for column in self.columns if column.name not in self.barred_on_page]
 
 
 RESOURCES: dict[str, Resource] = {}

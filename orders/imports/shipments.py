@@ -123,11 +123,23 @@ SHIPMENTS = Resource(
     name="shipments",
     label=_("Shipments"),
     columns=(
-        Column("order_no", parse_code, is_required=True),
-        Column("carrier", parse_code, is_required=True),
-        Column("waybill_no", parse_waybill, is_required=True),
-        Column("lines", parse_quantities),
-        Column("shipped_at", parse_time),
+        Column("order_no", parse_code, is_required=True, help=_("Number of the suborder")),
+        Column("carrier", parse_code, is_required=True, help=_("Code of the carrier")),
+        Column(
+            "waybill_no",
+            parse_waybill,
+            is_required=True,
+            help=_("Waybill number; write it as text, so that no digit is lost"),
+        ),
+        Column(
+            "lines",
+            parse_quantities,
+            help=_(
+                "What is in the parcel, as line_no:quantity, like 1:3 2:1; empty: all that is left"
+            ),
+        ),
+        Column("shipped_at", parse_time, help=_("When it left, like 2026-01-31 08:00; empty: now")),
     ),
     importer=ShipmentImporter,
+    permissions=("orders.add_shipment", "orders.change_suborder"),
 )

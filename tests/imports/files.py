@@ -30,10 +30,22 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, resource: str, *rows: Mapping[str, Any], dry_run: bool = False) -> ImportReport:
+    def load(
+        self,
+        resource: str,
+        *rows: Mapping[str, Any],
+        dry_run: bool = False,
+        accept_warnings: bool = False,
+    ) -> ImportReport:
         """Import the rows; the columns are those of the first one."""
         file = write_csv(self.folder / f"{resource}.csv", rows)
-        return import_file(resource=resource, file=file, dry_run=dry_run, actor="operator")
+        return import_file(
+            resource=resource,
+            file=file,
+            dry_run=dry_run,
+            accept_warnings=accept_warnings,
+            actor="operator",
+        )
 
     def counts(self, resource: str, *rows: Mapping[str, Any]) -> tuple[int, int, int]:
         """Import the rows; answers created, updated, unchanged."""

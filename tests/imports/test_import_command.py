@@ -46,6 +46,8 @@ def test_report_is_json_when_asked(good: str) -> None:
         "updated": 0,
         "unchanged": 0,
         "messages": [],
+        "warning_count": 0,
+        "warnings": [],
     }
 
 
@@ -90,3 +92,56 @@ def test_refused_when_there_is_no_such_file(tmp_path: Path) -> None:
 def test_refused_when_there_is_no_such_resource(good: str) -> None:
     with pytest.raises(CommandError):
         run("nothing", good)
+
+
+@pytest.fixture
+def odd(tmp_path: Path, odd_resource: str) -> list[str]:
+    """A file with a warning, as the command is told of it."""
+    file = tmp_path / "odd.csv"
+    file.write_text("code,name\na,A\nb,Bee\n")
+    return [odd_resource, str(file)]
+
+
+def test_warnings_are_told_as_a_table_and_nothing_is_written_until_they_are_accepted(
+    odd: list[str],
+) -> None:
+    with pytest.raises(CommandError) as refused:
+        run(*odd)
+
+    lines = str(refused.value).splitlines()
+    assert refused.value.returncode == 1
+    assert [line.split() for line in lines[1:3]] == [
+        ["row", "column", "code", "text"],
+        ["2", "name", "name_is_short", "A", "is", "short"],
+    ]
+    assert "--accept-warnings" in lines[3]
+    assert not Category.objects.exists()
+
+
+def test_warnings_are_json_when_asked(odd: list[str]) -> None:
+    out = io.StringIO()
+
+    with pytest.raises(CommandError):
+        call_command("import", *odd, "--json", stdout=out)
+
+    assert json.loads(out.getvalue()) == {
+        "resource": "odd-categories",
+        "code": "needs_confirmation",
+        "warning_count": 1,
+        "warnings": [
+            {"row": 2, "column": "name", "code": "name_is_short", "text": "A is short"},
+        ],
+    }
+
+
+def test_file_is_written_and_its_warnings_told_when_they_are_accepted(odd: list[str]) -> None:
+    answer = json.loads(run(*odd, "--accept-warnings", "--json"))
+
+    assert (answer["created"], answer["warning_count"]) == (2, 1)
+    assert answer["warnings"][0]["code"] == "name_is_short"
+    assert Category.objects.count() == 2
+
+
+def test_dry_run_tells_warnings_and_ends_well(odd: list[str]) -> None:
+    assert "name_is_short" in run(*odd, "--dry-run")
+    assert not Category.objects.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,12 @@ from openplatform.audit.services.recording import record_run
 from openplatform.core import clock, errors
 from openplatform.core.errors import TemporarilyUnavailable
 from openplatform.core.locking import sqlstate_of, transactional
-from openplatform.imports.errors import CellInvalid, Faults, ImportRefused
+from openplatform.imports.errors import (
+    CellInvalid,
+    Faults,
+    ImportNeedsConfirmation,
+    ImportRefused,
+)
 from openplatform.imports.readers import Cells, digest_of, read_rows, refused
 from openplatform.imports.resources import (
     Column,
@@ -39,6 +45,7 @@ PATIENCE = (
 )
 
 Progress = Callable[[int], None]
+Written = Callable[[ImportReport], None]
 
 
 def import_file(
@@ -49,79 +56,126 @@ def import_file(
     actor: str,
     now: clock.Clock = clock.now,
     on_progress: Progress | None = None,
+    accept_warnings: bool = False,
+    seen_warnings: str | None = None,
+    is_page: bool = False,
+    filename: str = "",
+    on_written: Written | None = None,
 ) -> ImportReport:
     """Import a CSV or XLSX file in one transaction; again, it changes nothing.
 
-    A dry run does all the work and takes it back, so that it finds the same faults.
-    ``on_progress`` is told the number of rows done, now and then.
+    A dry run does all the work and takes it back, so that it finds the same faults; it tells
+    warnings and asks nobody.
 
+    :param on_progress: is told the number of rows done, now and then.
+    :param seen_warnings: accept no others than those with this fingerprint, told in the same
+        language.
+    :param is_page: the file came through the back office, where some columns are barred.
+    :param filename: what the file is called in the trail, when its path says something else.
+    :param on_written: a step that commits together with what was written.
     :raises NotFound: when there is no such resource.
     :raises ImportRefused: with the faults of all rows; nothing was written.
+    :raises ImportNeedsConfirmation: when there are warnings that nobody accepted; nothing was
+        written.
     :raises TemporarilyUnavailable: when something else wrote the same things meanwhile.
     """
-    found = get_resource(resource)
-    document_no = f"import-{digest_of(file)[:DOCUMENT_DIGITS]}"
+    errand = _Errand(
+        resource=get_resource(resource),
+        file=file,
+        filename=filename or file.name,
+        document_no=f"import-{digest_of(file)[:DOCUMENT_DIGITS]}",
+        is_dry_run=dry_run,
+        actor=actor,
+        now=now,
+        accepts_warnings=accept_warnings,
+        seen_warnings=seen_warnings,
+        is_page=is_page,
+        on_progress=on_progress,
+        on_written=on_written,
+    )
     try:
-        return _import_rows(
-            found, file, document_no, dry_run=dry_run, actor=actor, now=now,
-            on_progress=on_progress,
-        )  # fmt: skip
+        return _import_rows(errand)
     except IntegrityError as error:
         if sqlstate_of(error) != UNIQUE_VIOLATION:
             raise
         raise TemporarilyUnavailable from error  # made by another between our look and our write
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Errand:
+    """What :func:`import_file` was asked for."""
+
+    resource: Resource
+    file: Path
+    filename: str
+    document_no: str
+    is_dry_run: bool
+    actor: str
+    now: clock.Clock
+    accepts_warnings: bool
+    seen_warnings: str | None
+    is_page: bool
+    on_progress: Progress | None
+    on_written: Written | None
+
+
 @transactional
-def _import_rows(
-    resource: Resource,
-    file: Path,
-    document_no: str,
-    *,
-    dry_run: bool,
-    actor: str,
-    now: clock.Clock,
-    on_progress: Progress | None,
-) -> ImportReport:
+def _import_rows(errand: _Errand) -> ImportReport:
+    resource = errand.resource
     with connection.cursor() as cursor:
         for setting in PATIENCE.split(";"):
             cursor.execute(setting)
         # Rows are locked in the order of the file; two files of one kind must not meet.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"import {resource.name}"])
-    with contextlib.closing(read_rows(file)) as lines:
-        columns = _read_head(resource, lines)
+    with contextlib.closing(read_rows(errand.file)) as lines:
+        columns = _read_head(errand, lines)
         context = Context(
             columns=frozenset(column.name for column in columns),
-            actor=actor,
-            now=_stamp(now),
-            document_no=document_no,
-            report=ImportReport(resource=resource.name, is_dry_run=dry_run),
+            actor=errand.actor,
+            now=_stamp(errand.now),
+            document_no=errand.document_no,
+            report=ImportReport(resource=resource.name, is_dry_run=errand.is_dry_run),
         )
         importer = resource.importer(context)
-        _take_rows(importer, columns, lines, on_progress)
+        _take_rows(importer, columns, lines, errand.on_progress)
     importer.finish()
     context.faults.refuse()
     connection.check_constraints()  # a dry run never comes to the commit that would check them
-    if dry_run:
+    report = context.report
+    report.warning_count = context.warnings.count
+    report.warnings = context.warnings.shown
+    report.warnings_fingerprint = context.warnings.fingerprint
+    if errand.is_dry_run:
         transaction.set_rollback(True)
-        return context.report
+        return report
+    _require_accepted(errand, report)
     record_run(
         action="import_file",
         kind=f"imports.{resource.name}",
-        number=document_no,
-        label=f"{resource.name} {file.name}",
+        number=errand.document_no,
+        label=f"{resource.name} {errand.filename}",
         outcome={
-            "file": file.name,
-            "rows": context.report.rows,
-            "created": context.report.created,
-            "updated": context.report.updated,
-            "unchanged": context.report.unchanged,
+            "file": errand.filename,
+            "rows": report.rows,
+            "created": report.created,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            **({"warnings": report.warning_count} if report.warning_count else {}),
         },
-        actor=actor,
+        actor=errand.actor,
     )
-    if context.report.rows >= MANY_ROWS:
+    if report.rows >= MANY_ROWS:
         _renew_statistics(resource)
-    return context.report
+    if errand.on_written is not None:
+        errand.on_written(report)
+    return report
+
+
+def _require_accepted(errand: _Errand, report: ImportReport) -> None:
+    """:raises ImportNeedsConfirmation: when somebody has to look at the warnings first."""
+    are_seen = errand.seen_warnings in {None, report.warnings_fingerprint}
+    if report.warning_count and not (errand.accepts_warnings and are_seen):
+        raise ImportNeedsConfirmation(report)
 
 
 def _renew_statistics(resource: Resource) -> None:
@@ -136,24 +190,28 @@ def _stamp(now: clock.Clock) -> datetime:
     return now()
 
 
-def _read_head(resource: Resource, lines: Iterator[Cells]) -> list[Column]:
+def _read_head(errand: _Errand, lines: Iterator[Cells]) -> list[Column]:
     """The file's columns, from its first row.
 
-    :raises ImportRefused: for unknown, missing and repeated columns.
+    :raises ImportRefused: for unknown, missing, repeated and barred columns.
     """
+    resource = errand.resource
     _number, names = next(lines, (1, []))
     while names and not names[-1]:
         names.pop()
     if not names:
         raise refused(1, str(_("The file has no head")))
+    barred = resource.barred_on_page if errand.is_page else {}
     known = {column.name: column for column in resource.columns}
     faults = Faults()
     for index, name in enumerate(names):
         if name not in known:
             text = _("There is no such column; known are: %(columns)s") % {
-                "columns": ", ".join(known)
+                "columns": ", ".join(other for other in known if other not in barred)
             }
             faults.add(1, name[:64], text, errors.UnknownField)
+        elif name in barred:
+            faults.add(1, name, barred[name])
         elif name in names[:index]:
             faults.add(1, name, _("The column stands here twice"))
     for column in resource.columns:
