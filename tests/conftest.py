@@ -30,6 +30,8 @@ django.setup()
 from django.conf import settings  # noqa: E402 - it needs the environment above
 
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
+# Hashing that is slow on purpose is Django's; here it would only take its time.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 from tests.cast import merchant, shop, stranger, world  # noqa: E402, F401 - they need Django
 

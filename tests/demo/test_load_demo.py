@@ -16,8 +16,10 @@ from accounts.models import ApiKey, Partner, Wallet
 from catalog.models import Category, Pool, Product, PurchasePrice, Sku, Stock, Warehouse
 from openplatform.core import clock
 from openplatform.demo.services.loading import DatabaseNotEmpty, load_demo
+from openplatform.regions.models import Region
 from orders.models import Carrier, FreightTemplate
-from tests.cast import Api
+from tests.cast import Api, make_regions
+from tests.demo.test_data import rows_of
 
 
 @pytest.fixture
@@ -26,6 +28,19 @@ def data_dir(settings, tmp_path: Path) -> Path:
     settings.DATA_DIR = tmp_path
     settings.PUBLIC_URL = "http://localhost:8123"
     return tmp_path
+
+
+@pytest.fixture
+def corner(db: None) -> None:
+    """The regions that the demo names are there already; the whole library takes its time."""
+    make_regions()
+    codes = {
+        code for row in rows_of("warehouses") for code in (row["region"], *row["serves"].split())
+    } - set(Region.objects.values_list("code", flat=True))
+    Region.objects.bulk_create(
+        Region(code=code, level=1, name=code, path=[code], path_name=code, has_children=False)
+        for code in codes
+    )
 
 
 @pytest.mark.django_db
@@ -56,7 +71,7 @@ def test_demo_is_complete_when_the_database_was_empty(data_dir: Path):
 
 
 @pytest.mark.django_db
-def test_demo_file_holds_logins_and_keys_for_the_owner_only(data_dir: Path):
+def test_demo_file_holds_logins_and_keys_for_the_owner_only(data_dir: Path, corner: None):
     out = StringIO()
 
     call_command("load_demo", "--json", stdout=out)
@@ -83,7 +98,7 @@ def test_demo_file_holds_logins_and_keys_for_the_owner_only(data_dir: Path):
 
 
 @pytest.mark.django_db
-def test_staff_may_do_what_their_role_needs_when_the_demo_is_loaded(data_dir: Path):
+def test_staff_may_do_what_their_role_needs_when_the_demo_is_loaded(data_dir: Path, corner: None):
     load_demo(actor="test", now=clock.now())
 
     operator, finance = (User.objects.get(username=name) for name in ("operator", "finance1"))
