@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace, url: str) -> int:
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
         Path(directory, "static").mkdir()
-        environment = _as_in_production(url, directory)
+        environment = as_in_production(url, directory)
         os.environ.update(environment)
         import django
 
@@ -82,7 +82,8 @@ def _run(options: argparse.Namespace, url: str) -> int:
     return 0
 
 
-def _as_in_production(url: str, directory: str) -> dict[str, str]:
+def as_in_production(url: str, directory: str) -> dict[str, str]:
+    """The settings of a server that is measured."""
     return {
         "DJANGO_SETTINGS_MODULE": "openplatform.settings",
         "DATABASE_URL": url,

@@ -22,6 +22,7 @@ from tests.bench.world import (
     confirm_requests,
     place_requests,
     price_requests,
+    stock_requests,
 )
 
 WARM_UP_ORDERS = 400  # confirmed in the first, uncounted round
@@ -147,7 +148,12 @@ class Bench:
                     _price_script(world, number), NOTHING,
                 ),
             ]  # fmt: skip
-
+        stock = stock_requests(world, skus=100)
+        self.cases.append(
+            self._over_http(
+                "stock_100", "stock of 100 in a region, HTTP", web, lambda: stock, NOTHING
+            )
+        )
         busy = world.merchants[:BUSY_MERCHANTS]
         guarded = price_requests(world, skus=100, keys=[merchant.key for merchant in busy])
         unguarded = price_requests(

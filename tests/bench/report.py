@@ -71,6 +71,8 @@ RATIOS = (
           _over("prices_20", "prices_20_postgres")),
     Ratio("prices_100", "prices of 100 / the statement alone, rate", 0.20, 0.25, "%",
           _over("prices_100", "prices_100_postgres")),
+    Ratio("stock_100", "stock of 100 in a region / prices of 100, rate", 0.70, 0.85, "%",
+          _over("stock_100", "prices_100")),
     Ratio("guarded_cpu", "prices of 100: CPU without key and limit / with", 0.8, 0.85, "%",
           lambda _rates, cpu: cpu["prices_unguarded"] / cpu["prices_guarded"]),
     Ratio("guarded_rate", "prices of 100: with key and limit / without, rate", 0.8, 0.85, "%",

@@ -248,3 +248,13 @@ def price_requests(
     while True:
         wanted = ",".join(map(str, random.sample(codes, skus)))
         yield http_request("GET", f"{path}?sku={wanted}", key=random.choice(keys))
+
+
+def stock_requests(world: World, *, skus: int) -> Iterator[bytes]:
+    """Whether one of each of so many SKUs can be delivered to a district, without end."""
+    codes = range(FIRST_CODE, FIRST_CODE + world.skus)
+    while True:
+        items = ",".join(f'{{"sku":"{code}","quantity":1}}' for code in random.sample(codes, skus))
+        body = f'{{"region":"{CONSIGNEE.region}","items":[{items}]}}'
+        key = random.choice(world.merchants).key
+        yield http_request("POST", "/api/v1/catalog/stock-checks", key=key, body=body.encode())
