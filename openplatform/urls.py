@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from openplatform.core import health
+from openplatform.core.uploads.public import answer_picture
 from openplatform.core.uploads.views import answer_file
 
 PARTNER_API = [
@@ -23,6 +24,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("files/<str:token>", answer_file, name="file"),
+    path("pictures/<path:name>", answer_picture, name="picture"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

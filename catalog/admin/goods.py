@@ -1,4 +1,4 @@
-"""Categories, brands, products and SKUs in the back office."""
+"""Brands, products and SKUs in the back office."""
 
 from __future__ import annotations
 
@@ -8,24 +8,33 @@ from django.contrib import admin, messages
 from django.db.models import Count, F, Model, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     RangeNumericFilter,
 )
 
-from catalog.forms import (
+from catalog.admin.categories import BelowFilter
+from catalog.admin.images import PictureActions, SkuImageInline, save_images
+from catalog.admin.pools import PoolActions, PoolChangeInline
+from catalog.admin.shelf import ShelfActions
+from catalog.admin.sku_prices import PriceActions
+from catalog.admin.stock import SkuRegionInline
+from catalog.forms.goods import (
+    BrandForm,
     ProductForm,
     SkuForm,
+    attribute_name,
+    chosen_category,
 )
+from catalog.forms.pairs import show_pairs
 from catalog.models import (
     Brand,
-    Category,
     PoolMembership,
     Product,
     PurchasePrice,
@@ -33,7 +42,8 @@ from catalog.models import (
     SkuImage,
     Stock,
 )
-from catalog.services.categories import CategoryDraft, save_categories
+from catalog.selectors.search import search_skus
+from catalog.services.goods import add_product, add_sku, edit_brand, edit_product, edit_sku
 from catalog.services.products import sanitised
 from catalog.services.shelf import set_shelf_state
 from openplatform.core import clock
@@ -43,54 +53,16 @@ from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyInline
 from openplatform.core.errors import DomainError
 
 SHELF_COLOURS = {"on_shelf": "success", "off_shelf": "warning"}
-
-
-@admin.register(Category)
-class CategoryAdmin(ModelAdmin):
-    """The tree. Moving a category takes what is below it along."""
-
-    list_display = ("code", "indented_name", "level", "product_count")
-    list_filter = (("parent", AutocompleteSelectFilter),)
-    search_fields = ("code", "name")
-    search_help_text = _("Code or name")
-    ordering = ("path",)
-    readonly_on_change = ("code",)
-    fields = ("code", "name", "parent")
-    autocomplete_fields = ("parent",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
-        """With the number of products."""
-        categories: QuerySet[Category] = super().get_queryset(request)
-        return categories.annotate(products_in_it=Count("products"))
-
-    def save_model(
-        self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool
-    ) -> None:
-        """Through the step that keeps levels and paths in order."""
-        parent = obj.parent.code if obj.parent else None
-        save_categories(drafts=[CategoryDraft(code=obj.code, name=obj.name, parent=parent)])
-        obj.pk = Category.objects.values_list("pk", flat=True).get(code=obj.code)
-        obj._state.adding = False
-        obj.refresh_from_db()
-
-    @display(description=_("name"), ordering="name")
-    def indented_name(self, category: Category) -> SafeString:
-        """Deeper ones further to the right."""
-        return format_html(
-            '<span style="padding-left: {}em">{}</span>', 1.5 * (category.level - 1), category.name
-        )
-
-    @display(description=_("products"), ordering="products_in_it")
-    def product_count(self, category: Category) -> int:
-        """Of this category itself."""
-        count: int = category.products_in_it  # type: ignore[attr-defined] # annotated above
-        return count
+# Nothing runs in the frame, nothing leads out of it, and it loads pictures only.
+PREVIEW_POLICY = "default-src 'none'; img-src http: https: data:; style-src 'unsafe-inline'"
 
 
 @admin.register(Brand)
 class BrandAdmin(ModelAdmin):
     """Brands."""
 
+    form = BrandForm
+    fields = ("name",)
     list_display = ("name", "product_count")
     search_fields = ("name",)
 
@@ -98,6 +70,15 @@ class BrandAdmin(ModelAdmin):
         """With the number of products."""
         brands: QuerySet[Brand] = super().get_queryset(request)
         return brands.annotate(products_in_it=Count("products"))
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool
+    ) -> None:
+        """Another name is told to whoever sees goods of the brand."""
+        if not change:
+            super().save_model(request, obj, form, change)
+        elif "name" in form.changed_data:
+            edit_brand(brand_id=obj.pk, name=obj.name, now=clock.now())
 
     @display(description=_("products"), ordering="products_in_it")
     def product_count(self, brand: Brand) -> int:
@@ -112,39 +93,100 @@ class SkuInline(ReadOnlyInline):
     model = Sku
     verbose_name_plural = _("SKUs")
     ordering = ("code",)
-    fields = ("code", "name", "shelf_state", "market_price", "sale_price", "updated_at")
+    fields = ("code", "name", "specs_shown", "shelf_state", "sale_price", "updated_at")
+    readonly_fields = ("specs_shown",)
+
+    @display(description=_("specs"))
+    def specs_shown(self, sku: Sku) -> str:
+        """In one line."""
+        return ", ".join(show_pairs(sku.specs).splitlines()) or "—"
 
 
 @admin.register(Product)
 class ProductAdmin(ModelAdmin):
-    """Products."""
+    """Products. The attributes of the category are fields of the page."""
 
     form = ProductForm
     list_display = ("code", "name", "category", "brand", "unit", "sku_count")
     list_filter = (
-        ("category", AutocompleteSelectFilter), ("brand", AutocompleteSelectFilter),
+        ("category", BelowFilter), ("brand", AutocompleteSelectFilter),
     )  # fmt: skip
     list_select_related = ("category", "brand")
     search_fields = ("code", "name", "skus__code")
     search_help_text = _("Code, name or SKU code")
     readonly_on_change = ("code",)
-    fields = ("code", "name", ("category", "brand"), "unit", "attributes", "description")
+    readonly_fields = ("description_preview", "shown_attributes")
     autocomplete_fields = ("category", "brand")
     inlines = (SkuInline,)
+    actions_detail = ("add_sku_to_it",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         """With the number of SKUs."""
         products: QuerySet[Product] = super().get_queryset(request)
         return products.annotate(skus_of_it=Count("skus"))
 
-    def save_model(
-        self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool
-    ) -> None:
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """With the attributes of the category that is chosen, or was."""
+        form = ProductForm.of_category(self._category_of(request, obj))
+        return super().get_form(request, obj, change, **{"form": form, **kwargs})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The attributes in a part of their own."""
+        main = ["code", "name", ("category", "brand"), "unit"]
+        attributes: list[Any] = ["shown_attributes"]
+        if self._may_edit(request, obj):
+            form = ProductForm.of_category(self._category_of(request, obj))
+            attributes = [attribute_name(one) for one in form.category_attributes]
+            attributes += ["other_attributes", "shown_category"]
+        description = ["description", *(["description_preview"] if obj else [])]
+        return [
+            (None, {"fields": main}),
+            (_("Attributes"), {"fields": attributes}),
+            (_("Description"), {"fields": description}),
+        ]
+
+    def _may_edit(self, request: HttpRequest, obj: Any) -> bool:
+        if obj is None:
+            return bool(self.has_add_permission(request))
+        return bool(self.has_change_permission(request, obj))
+
+    def _category_of(self, request: HttpRequest, obj: Any) -> int | None:
+        sent = request.POST if request.method == "POST" else request.GET
+        return chosen_category(sent.get("category"), obj)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What a link names, if there can be such a category."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        return initial | {"category": chosen_category(initial.get("category"), None)}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """What merchants see of each SKU moves with its product."""
-        obj.description = sanitised(obj.description)
-        super().save_model(request, obj, form, change)
-        if change and form.changed_data:
-            obj.skus.update(updated_at=clock.now())
+        if change:
+            edit_product(
+                product_id=obj.pk,
+                fields=form.changed_columns(),
+                attributes=form.changed_attributes(),
+                now=clock.now(),
+            )
+        else:
+            obj.attributes = form.new_attributes()
+            add_product(product=obj)
+
+    @action(
+        description=_("Add a SKU"),
+        permissions=["add_sku"],
+        icon="add",
+    )
+    def add_sku_to_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """On to the page that adds one."""
+        product: Product = self.get_row(request, object_id)
+        return HttpResponseRedirect(f"{reverse('admin:catalog_sku_add')}?product={product.pk}")
+
+    def has_add_sku_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Whoever may add SKUs."""
+        return request.user.has_perm("catalog.add_sku")
 
     @display(description=_("SKUs"), ordering="skus_of_it")
     def sku_count(self, product: Product) -> int:
@@ -152,20 +194,31 @@ class ProductAdmin(ModelAdmin):
         count: int = product.skus_of_it  # type: ignore[attr-defined] # annotated above
         return count
 
+    @display(description=_("attributes"))
+    def shown_attributes(self, product: Product) -> str:
+        """For those who may only look."""
+        return show_pairs(product.attributes) or "—"
 
-class SkuImageInline(TabularInline):
-    """Pictures by address."""
-
-    model = SkuImage
-    extra = 0
-    fields = ("position", "url", "width", "height")
-    tab = True
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """An address without a scheme means https."""
-        if db_field.name == "url":
-            kwargs["assume_scheme"] = "https"
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+    @display(description=_("Preview"))
+    def description_preview(self, product: Product) -> SafeString | str:
+        """As it is saved, in a frame in which nothing can happen."""
+        stored = Product.objects.filter(pk=product.pk).values_list("description", flat=True).first()
+        if not stored:
+            return "—"
+        page = format_html(
+            '<meta http-equiv="Content-Security-Policy" content="{}"><base target="_blank">'
+            "<style>body {{ font: 14px/1.6 sans-serif; color: #111; margin: 12px }}"
+            " img {{ max-width: 100%; height: auto }}</style>",
+            PREVIEW_POLICY,
+        )
+        return format_html(
+            '<iframe sandbox referrerpolicy="no-referrer" title="{}" srcdoc="{}"'
+            ' class="border border-base-200 rounded-default dark:border-base-700"'
+            ' style="background: #fff; height: 22rem; max-width: 56rem; width: 100%"></iframe>',
+            _("Preview"),
+            # Not marked as safe: the attribute escapes it, and the frame reads it as HTML.
+            str(page) + sanitised(stored),
+        )
 
 
 class SkuStockInline(ReadOnlyInline):
@@ -179,12 +232,17 @@ class SkuStockInline(ReadOnlyInline):
 
 
 class SkuPriceInline(ReadOnlyInline):
-    """Agreements on the price of the SKU."""
+    """Agreements on the price of the SKU that are in force, or will be."""
 
     model = PurchasePrice
     verbose_name_plural = _("purchase prices")
     ordering = ("-starts_at",)
     fields = ("partner", "fixed_price", "discount_percent", "starts_at", "ends_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PurchasePrice]:
+        """Without what was replaced."""
+        prices: QuerySet[PurchasePrice] = super().get_queryset(request)
+        return prices.filter(superseded_at=None)
 
 
 class SkuPoolInline(ReadOnlyInline):
@@ -197,25 +255,28 @@ class SkuPoolInline(ReadOnlyInline):
 
 
 @admin.register(Sku)
-class SkuAdmin(ModelAdmin):
-    """SKUs: their content is edited here; the shelf has actions of its own."""
+class SkuAdmin(PictureActions, PoolActions, PriceActions, ShelfActions, ModelAdmin):
+    """SKUs: their content is edited here; the shelf and the prices have actions of their own."""
 
     form = SkuForm
     list_display = (
-        "title", "category", "market_price", "sale_price", "floor_price", "sellable", "shelf_badge",
-        "updated_at",
+        "title", "category", "brand", "market_price", "sale_price", "floor_price", "sellable",
+        "shelf_badge", "updated_at",
     )  # fmt: skip
     list_filter = (
-        ("shelf_state", ChoicesDropdownFilter),
-        ("product__category", AutocompleteSelectFilter),
+        ("product__category", BelowFilter),
+        ("product__brand", AutocompleteSelectFilter),
         ("memberships__pool", AutocompleteSelectFilter),
+        ("shelf_state", ChoicesDropdownFilter),
         ("sale_price", RangeNumericFilter),
     )
-    list_select_related = ("product__category",)
-    search_fields = ("code", "name", "barcode", "product__code", "product__name")
-    search_help_text = _("Code, name, barcode or product")
+    list_select_related = ("product__category", "product__brand")
+    search_fields = ("code", "name", "barcode", "product__code", "product__brand__name")
+    search_help_text = _("Code, name, barcode, product or brand")
     readonly_fields = ("created_at", "updated_at")
-    readonly_on_change = ("code", "shelf_state")
+    readonly_on_change = (
+        "code", "shelf_state", "market_price", "sale_price", "cost_price", "floor_price",
+    )  # fmt: skip
     autocomplete_fields = ("product",)
     add_fieldsets = (
         (None, {"fields": (("code", "shelf_state"), "product", "name", "specs")}),
@@ -230,8 +291,14 @@ class SkuAdmin(ModelAdmin):
         ),
     )  # fmt: skip
     fieldsets = (*add_fieldsets, (_("Times"), {"fields": (("created_at", "updated_at"),)}))
-    inlines = (SkuImageInline, SkuStockInline, SkuPriceInline, SkuPoolInline)
-    actions = ("put_on_shelf", "take_off_shelf")
+    inlines = (
+        SkuImageInline, SkuStockInline, SkuRegionInline, SkuPriceInline, SkuPoolInline,
+        PoolChangeInline,
+    )  # fmt: skip
+    actions = (
+        "put_on_shelf", "take_off_shelf", "choose_shelf_time", "choose_prices", "choose_pool",
+    )  # fmt: skip
+    actions_detail = ("change_sku_prices", "show_price_history", "add_pictures")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Sku]:
         """With the units that can still be sold, over all warehouses."""
@@ -244,30 +311,33 @@ class SkuAdmin(ModelAdmin):
         )
         return skus.annotate(sellable_units=Coalesce(Subquery(stock.values("total")), 0))
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By the index over name, code, barcode and brand, and by the product's code."""
+        if not search_term.strip():
+            return queryset, False
+        found = search_skus(queryset, search_term)
+        of_product = queryset.filter(product__code__iexact=search_term.strip())
+        return found | of_product, False
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody: a SKU is taken off the shelf instead."""
         return False
 
-    def save_model(
-        self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool
-    ) -> None:
-        """With its stamps."""
-        if not change:
-            obj.created_at = obj.updated_at = clock.now()
-        super().save_model(request, obj, form, change)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What differs is written and told."""
+        if change:
+            edit_sku(sku_id=obj.pk, fields=form.changed_columns(), now=clock.now())
+        else:
+            add_sku(sku=obj, actor=request.user.get_username(), now=clock.now())
 
-    def set_on_change(self, request: HttpRequest, obj: Any, edited: list[str]) -> list[str]:
-        """Every edit moves the stamp by which merchants find what changed."""
-        if not edited:
-            return []
-        obj.updated_at = clock.now()
-        return ["updated_at"]
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Other pictures move the stamp, too."""
-        super().save_related(request, form, formsets, change)
-        if change and any(formset.has_changed() for formset in formsets):
-            Sku.objects.filter(pk=form.instance.pk).update(updated_at=clock.now())
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Pictures are kept in order by a step of their own."""
+        if formset.model is SkuImage:
+            save_images(sku=form.instance, formset=formset, actor=request.user.get_username())
+        else:
+            super().save_formset(request, form, formset, change)
 
     @action(
         description=_("Put on the shelf"),
@@ -311,6 +381,11 @@ class SkuAdmin(ModelAdmin):
     def category(self, sku: Sku) -> str:
         """By its name."""
         return sku.product.category.name
+
+    @display(description=_("brand"), ordering="product__brand__name")
+    def brand(self, sku: Sku) -> str:
+        """By its name."""
+        return sku.product.brand.name if sku.product.brand else "—"
 
     @display(description=_("sellable"), ordering="sellable_units")
     def sellable(self, sku: Sku) -> int:

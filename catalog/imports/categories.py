@@ -39,7 +39,7 @@ class CategoryImporter(Importer):
 
     def finish(self) -> None:
         try:
-            outcome = save_categories(drafts=self._drafts)
+            outcome = save_categories(drafts=self._drafts, now=self.context.now)
         except Refusal as refusal:
             self.refuse_items(self._numbers, refusal)
         else:
@@ -50,9 +50,19 @@ CATEGORIES = Resource(
     name="categories",
     label=_("Categories"),
     columns=(
-        Column("code", parse_code, is_required=True),
-        Column("name", text_of(120), is_required=True),
-        Column("parent", parse_code),
+        Column(
+            "code",
+            parse_code,
+            is_required=True,
+            help=_("1 to 64 letters, digits, dots, hyphens or underscores; case counts"),
+        ),
+        Column("name", text_of(120), is_required=True, help=_("Its name")),
+        Column(
+            "parent",
+            parse_code,
+            help=_("Code of the category above it; empty at the root"),
+        ),
     ),
     importer=CategoryImporter,
+    permissions=("catalog.add_category", "catalog.change_category"),
 )

@@ -14,6 +14,7 @@ from catalog.selectors.skus import get_changed_at
 from catalog.selectors.visibility import list_visible_skus
 from openplatform.core import clock, money
 from openplatform.core.errors import NotFound
+from openplatform.core.uploads.public import public_address
 
 MAIN_POSITION = 0
 
@@ -113,9 +114,17 @@ def _image_documents(sku: Sku) -> list[dict[str, Any]]:
 
 def _image_document(image: SkuImage) -> dict[str, Any]:
     return {
-        "url": image.url,
+        "url": public_address(image.file) if image.file else image.url,
         "is_main": image.position == MAIN_POSITION,
         "position": image.position,
         "width": image.width,
         "height": image.height,
+        "sizes": [
+            {
+                "url": public_address(size["file"]),
+                "width": size["width"],
+                "height": size["height"],
+            }
+            for size in image.sizes
+        ],
     }

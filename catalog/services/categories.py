@@ -1,17 +1,23 @@
-"""The category tree: written as a whole under the lock of all its nodes."""
+"""The category tree: written as a whole, one change after the other."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Category
+from catalog.services.category_news import TreeChange, read_places, read_use, tell_tree
 from catalog.services.outcome import Outcome
-from openplatform.core.errors import DomainError, FieldInvalid, refuse_if
-from openplatform.core.locking import require_transaction
+from catalog.services.placements import lock_placements, lock_tree, moving_products
+from catalog.services.price_telling import PATIENCE
+from openplatform.core.errors import DomainError, FieldInvalid, NotFound, refuse_if
+from openplatform.core.statements import send
 
 SEPARATOR = "/"
 MAX_NAME = 120
@@ -28,19 +34,21 @@ class CategoryDraft:
     keeps_parent: bool = False
 
 
-def save_categories(*, drafts: Sequence[CategoryDraft]) -> Outcome:
+def save_categories(*, drafts: Sequence[CategoryDraft], now: datetime) -> Outcome:
     """Step: make and change categories; subtrees move with their roots.
 
-    Parents may stand before or after their children, or exist already.
+    Parents may stand before or after their children, or exist already. Partners that have changed
+    categories in use are told, and whoever sees SKUs in them.
+
+    1. lock the tree, 2. check, 3. keep where products stood, and compare prices around the rest,
+    4. write, 5. tell.
 
     :raises Refusal: for unknown parents and cycles, with pointers ``/<index>/parent``.
     """
-    require_transaction()
-    known = {
-        category.code: category
-        for category in Category.objects.select_for_update(no_key=True).order_by("id")
-    }
+    lock_tree()
+    known = {category.code: category for category in Category.objects.order_by("id")}
     parents = _check_parents(known, drafts)
+    before = read_places(known.values())
     made = [
         Category(code=draft.code, name=draft.name, level=0, path=[])
         for draft in drafts
@@ -56,16 +64,52 @@ def save_categories(*, drafts: Sequence[CategoryDraft]) -> Outcome:
             node.name, node.parent_id = draft.name, parent_id
             touched.add(draft.code)
     places = _place(nodes.values())
-    Category.objects.bulk_update(
-        [node for code, node in nodes.items() if code in touched or code in places],
-        ["name", "parent", "level", "path"],
-        batch_size=BATCH,
+    change = TreeChange.between(before, read_places(nodes.values()))
+    if change.concerned:
+        send(PATIENCE)
+    used_before = read_use(change.concerned)
+    with ExitStack() as around:
+        if change.moved:
+            lock_placements()
+            moving = moving_products(
+                category_ids=change.moved, passed_categories=change.passed, now=now
+            )
+            around.enter_context(moving)
+        Category.objects.bulk_update(
+            [node for code, node in nodes.items() if code in touched or code in places],
+            ["name", "parent", "level", "path"],
+            batch_size=BATCH,
+        )
+    tell_tree(
+        change,
+        before=used_before,
+        after=read_use(change.concerned),
+        codes={node.pk: node.code for node in nodes.values()},
+        now=now,
     )
     return Outcome(
         created=len(made),
         updated=sum(1 for code in touched if code in known),
         unchanged=sum(1 for draft in drafts if draft.code in known and draft.code not in touched),
     )
+
+
+def delete_category(*, code: str) -> None:
+    """Step: take an empty category out of the tree. Nobody has it in use, so nobody is told.
+
+    :raises NotFound: when there is no such category.
+    :raises FieldInvalid: when a category or product stands in it, or an agreement, a rule or a
+        freight template names it.
+    """
+    lock_tree()
+    category = Category.objects.filter(code=code).first()
+    if category is None:
+        raise NotFound
+    try:
+        category.delete()
+    except models.ProtectedError as error:
+        text = _("Something stands in category %(code)s, or names it") % {"code": code}
+        raise FieldInvalid(text) from error
 
 
 def _check_parents(
@@ -133,21 +177,19 @@ def _place(nodes: Iterable[Category]) -> set[str]:
 class CategoryFinder:
     """Finds categories by code or by a path of names, and makes the missing parts of a path.
 
-    It reads the tree once; building the first new category locks it.
+    Until the transaction ends nobody can move what it has found; others may look and move products
+    meanwhile. Once it makes a category, it is alone with the tree.
     """
 
     def __init__(self) -> None:
-        require_transaction()
-        self._is_locked = False
+        self._is_alone = False
+        lock_tree(is_shared=True)
         self._load()
 
     def _load(self) -> None:
         self._by_code: dict[str, Category] = {}
         self._by_name: dict[tuple[int | None, str], Category] = {}
-        categories = Category.objects.order_by("id")
-        if self._is_locked:
-            categories = categories.select_for_update(no_key=True)
-        for category in categories:
+        for category in Category.objects.order_by("id"):
             self._note(category)
 
     def _note(self, category: Category) -> None:
@@ -176,8 +218,9 @@ class CategoryFinder:
         parent: Category | None = None
         for depth, name in enumerate(names, start=1):
             category = self._by_name.get((parent.pk if parent else None, name))
-            if category is None and not self._is_locked:
-                self._is_locked = True
+            if category is None and not self._is_alone:
+                lock_tree()
+                self._is_alone = True
                 self._load()
                 return self._follow(names)
             parent = category or self._make(parent, name, SEPARATOR.join(names[:depth]))

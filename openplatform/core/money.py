@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
+WHOLE = 100  # percent
 MAX_DIGITS = 14
 LIMIT = Decimal(10) ** (MAX_DIGITS - 2)  # every amount stays below it
 
@@ -28,8 +29,10 @@ def to_text(amount: Decimal) -> str:
 
 
 def discounted(amount: Decimal, percent: Decimal) -> Decimal:
-    """``percent`` of an amount (85 means 85 %), rounded to the cent, at least one cent."""
-    return max(round_amount(amount * percent / 100), CENT)
+    """An amount with ``percent`` of it taken off (15 leaves 85 %), rounded half up to the cent, at
+    least one cent. A percentage below zero is added.
+    """
+    return max(round_amount(amount * (WHOLE - percent) / WHOLE), CENT)
 
 
 def divide(amount: Decimal, weights: Sequence[int | Decimal]) -> list[Decimal]:

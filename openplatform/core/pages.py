@@ -1,7 +1,7 @@
 """Django's middleware for pages (admin, docs), kept off the paths of the API and of files.
 
-A partner's request and a signed link need no session, CSRF token, flash message or static file;
-each of these costs time on the hottest path and could only answer in HTML.
+A partner's request, a signed link and a picture need no session, CSRF token, flash message or
+static file; each of these costs time on the hottest path and could only answer in HTML.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from whitenoise import middleware as whitenoise
 
 API_PREFIX = "/api/"
 FILES_PREFIX = "/files/"
+PICTURES_PREFIX = "/pictures/"
 
 
 def is_api_path(path: str) -> bool:
-    """Whether a path promises problem+json instead of pages: the API, and links to files."""
-    return path.startswith((API_PREFIX, FILES_PREFIX)) or path == API_PREFIX.rstrip("/")
+    """Whether a path promises problem+json instead of pages: the API, links to files, pictures."""
+    return path.startswith((API_PREFIX, FILES_PREFIX, PICTURES_PREFIX)) or path == API_PREFIX[:-1]
 
 
 def mask_link(path: str) -> str:

@@ -83,7 +83,13 @@ def test_refused_when_an_amount_is_finer_than_a_cent(amount: str) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "percent", "price"),
-    [("100.00", "85", "85.00"), ("9.99", "33.3", "3.33"), ("0.01", "1", "0.01")],
+    [
+        ("100.00", "15", "85.00"),
+        ("9.99", "66.7", "3.33"),
+        ("9.99", "50", "5.00"),
+        ("0.01", "99", "0.01"),
+        ("100.00", "-10", "110.00"),
+    ],
 )
 def test_price_is_rounded_and_at_least_a_cent_when_discounted(
     amount: str, percent: str, price: str

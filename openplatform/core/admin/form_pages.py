@@ -47,8 +47,9 @@ def answer_form_page(
         response of its own.
     :param back_to: the URL to return to.
     """
-    form = form_class(request.POST) if request.method == "POST" else form_class(initial=initial)
-    if request.method == "POST" and form.is_valid():
+    is_sent = request.method == "POST"
+    form = form_class(request.POST, request.FILES) if is_sent else form_class(initial=initial)
+    if is_sent and form.is_valid():
         try:
             answer = call(form.cleaned_data)
         except DomainError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 import structlog
 from django.core.exceptions import DisallowedHost, PermissionDenied, SuspiciousOperation
@@ -49,7 +50,7 @@ class RequestMiddleware:
         is_api = is_api_path(request.path_info)
         response = self._answer(request) if is_api else self.get_response(request)
         response["X-Request-Id"] = request_id
-        if not response.streaming:
+        if not response.streaming and response.status_code != HTTPStatus.NOT_MODIFIED:
             response["Content-Length"] = str(len(response.content))
         # The path without its query: a key sent there by mistake must not reach the log, nor may
         # a link that opens a file.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -12,6 +14,7 @@ from openplatform.core.errors import ImageInvalid, ImageTooLarge
 from openplatform.core.uploads.files import CleanFile
 from openplatform.core.uploads.limited_process import run_limited
 from openplatform.core.uploads.picture_rewriting import (
+    HEAD,
     TOO_MANY_BYTES,
     TOO_MANY_FRAMES,
     TOO_MANY_PIXELS,
@@ -43,6 +46,15 @@ def picture_extension(data: bytes) -> str | None:
     return next((name for name, start in STARTS.items() if start.match(data)), None)
 
 
+@dataclass(frozen=True)
+class SizedPicture:
+    """A clean picture, and how large it is in pixels."""
+
+    file: CleanFile
+    width: int
+    height: int
+
+
 def clean_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> CleanFile:
     """The first frame of a JPEG, PNG, WebP or GIF as a new JPEG, PNG or WebP of our own.
 
@@ -56,20 +68,56 @@ def clean_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> CleanFile:
     :raises TemporarilyUnavailable: while this web process is at another file.
     :raises ImageTooLarge: before decoding, over ``max_pixels``, 10,000 pixels a side or 200 frames.
     """
+    limit = settings.UPLOAD_LIMIT
+    return _as_clean(_rewrite(data, max_pixels, (), limit), limit)
+
+
+def clean_picture_in_sizes(
+    data: bytes, *, sides: Sequence[int], max_pixels: int = MAX_PIXELS
+) -> list[SizedPicture]:
+    """What :func:`clean_picture` makes of it, the last of the list, and smaller ones before it.
+
+    All are made by the same process, from pixels that are decoded once.
+
+    :param sides: the smaller ones fit into squares of these, in pixels; a side that is not less
+        than the picture's longer one gives none, so nothing is enlarged.
+    :raises ImageInvalid, ImageTooLarge, TemporarilyUnavailable: see :func:`clean_picture`.
+    """
+    limit = settings.UPLOAD_LIMIT
+    rest = _rewrite(data, max_pixels, sides, 2 * limit)
+    pictures = []
+    while rest:
+        if len(rest) < HEAD.size:
+            raise ImageInvalid(pointer="/file")
+        width, height, length = HEAD.unpack_from(rest)
+        content, rest = rest[HEAD.size : HEAD.size + length], rest[HEAD.size + length :]
+        pictures.append(SizedPicture(_as_clean(content, limit), width, height))
+    return pictures
+
+
+def _rewrite(data: bytes, max_pixels: int, sides: Sequence[int], limit: int) -> bytes:
     if picture_extension(data) is None or _is_markup(data):
         raise ImageInvalid(pointer="/file")
-    limit = settings.UPLOAD_LIMIT
-    status, content = run_limited(REWRITER, data, max_pixels, MAX_SIDE, MAX_FRAMES, limit=limit)
+    bounds = (max_pixels, MAX_SIDE, MAX_FRAMES)
+    status, content = run_limited(REWRITER, data, *bounds, *sides, limit=limit)
     if status == TOO_MANY_PIXELS:
         raise ImageTooLarge(pointer="/file", max_pixels=max_pixels, max_side=MAX_SIDE)
     if status == TOO_MANY_FRAMES:
         raise ImageTooLarge(pointer="/file", max_frames=MAX_FRAMES)
     if status == TOO_MANY_BYTES:
-        raise ImageInvalid(pointer="/file", limit_bytes=limit)
-    extension = picture_extension(content)
-    if status or extension is None:
+        raise ImageInvalid(pointer="/file", limit_bytes=settings.UPLOAD_LIMIT)
+    if status or not content:
         log.info("picture_refused", status=status)
         raise ImageInvalid(pointer="/file")
+    return content
+
+
+def _as_clean(content: bytes, limit: int) -> CleanFile:
+    extension = picture_extension(content)
+    if extension is None:
+        raise ImageInvalid(pointer="/file")
+    if len(content) > limit:
+        raise ImageInvalid(pointer="/file", limit_bytes=limit)
     return CleanFile(content, extension)
 
 

@@ -2,14 +2,16 @@
 
 A file is stored before the row that names it commits, so a crash in between leaves a file without a
 row. Apps register their folders; what no row names a day later is deleted by :func:`sweep_files`,
-for as long as it looks at the month in which it was stored.
+for as long as it looks at the month in which it was stored. Of a folder whose rows are taken out
+again by people, it looks at every month.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -36,15 +38,34 @@ BATCH = 500
 
 NamesInUse = Callable[[Collection[str]], Collection[str]]
 
-FOLDERS: dict[str, NamesInUse] = {}
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """See :func:`register_folder`."""
+
+    names_in_use: NamesInUse
+    is_public: bool
+    loses_rows: bool
 
 
-def register_folder(folder: str, names_in_use: NamesInUse) -> None:
+FOLDERS: dict[str, Folder] = {}
+
+
+def register_folder(
+    folder: str,
+    names_in_use: NamesInUse,
+    *,
+    is_public: bool = False,
+    loses_rows: bool = False,
+) -> None:
     """Make a folder known, and have it swept.
 
     :param names_in_use: which of these names (at most 500) some row holds.
+    :param is_public: its pictures have an address that anybody may ask for, see
+        :mod:`openplatform.core.uploads.public`.
+    :param loses_rows: rows of old files are deleted, too, so that every month is to be swept.
     """
-    FOLDERS[folder] = names_in_use
+    FOLDERS[folder] = Folder(names_in_use, is_public, loses_rows)
 
 
 def store_file(file: CleanFile, *, folder: str, now: datetime) -> str:
@@ -72,6 +93,13 @@ def storing(file: CleanFile, *, folder: str, now: datetime) -> Iterator[str]:
         raise
 
 
+@contextmanager
+def storing_all(files: Iterable[CleanFile], *, folder: str, now: datetime) -> Iterator[list[str]]:
+    """The same for several files, in their order."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(storing(file, folder=folder, now=now)) for file in files]
+
+
 def delete_quietly(name: str) -> None:
     """Delete a stored file; what cannot be deleted now is left to the sweeper."""
     try:
@@ -92,11 +120,12 @@ def sweep_files(*, months: int = 2) -> int:
     now = clock.now()
     before = now - KEPT_WITHOUT_ROW
     swept = 0
-    for folder, names_in_use in FOLDERS.items():
-        for month in _last_months(now, months):
-            names = iter(_list_names(f"{folder}/{month}"))
+    for name_of_folder, folder in FOLDERS.items():
+        looked_at = _list_months(name_of_folder) if folder.loses_rows else _last_months(now, months)
+        for month in looked_at:
+            names = iter(_list_names(f"{name_of_folder}/{month}"))
             while batch := list(islice(names, BATCH)):
-                in_use = set(names_in_use(batch))
+                in_use = set(folder.names_in_use(batch))
                 for name in batch:
                     if name not in in_use and _is_older(name, before):
                         delete_quietly(name)
@@ -115,12 +144,22 @@ def _last_months(now: datetime, count: int) -> list[str]:
     ]
 
 
+def _list_months(folder: str) -> list[str]:
+    """All in which something was stored."""
+    years = _list_folder(folder)[0]
+    return [f"{year}/{month}" for year in years for month in _list_folder(f"{folder}/{year}")[0]]
+
+
 def _list_names(folder: str) -> list[str]:
+    return [f"{folder}/{name}" for name in _list_folder(folder)[1]]
+
+
+def _list_folder(folder: str) -> tuple[list[str], list[str]]:
+    """The folders and the files in it."""
     try:
-        _folders, files = default_storage.listdir(folder)
+        return default_storage.listdir(folder)
     except FileNotFoundError:  # nothing was ever stored there
-        return []
-    return [f"{folder}/{name}" for name in files]
+        return [], []
 
 
 def _is_older(name: str, before: datetime) -> bool:

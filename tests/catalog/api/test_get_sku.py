@@ -64,6 +64,7 @@ def test_all_is_told_when_the_sku_is_visible(shop: World, merchant: Merchant) ->
                 "position": 0,
                 "width": 800,
                 "height": 600,
+                "sizes": [],
             },
             {
                 "url": "https://img.example/2.jpg",
@@ -71,6 +72,7 @@ def test_all_is_told_when_the_sku_is_visible(shop: World, merchant: Merchant) ->
                 "position": 1,
                 "width": None,
                 "height": None,
+                "sizes": [],
             },
         ],
         "weight_grams": 1800,

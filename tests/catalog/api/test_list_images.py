@@ -26,6 +26,7 @@ def test_images_come_by_position_when_asked_for(shop: World, merchant: Merchant)
                         "position": 0,
                         "width": 1200,
                         "height": 900,
+                        "sizes": [],
                     },
                     {
                         "url": "https://img.example/side.jpg",
@@ -33,6 +34,7 @@ def test_images_come_by_position_when_asked_for(shop: World, merchant: Merchant)
                         "position": 1,
                         "width": None,
                         "height": None,
+                        "sizes": [],
                     },
                 ],
             },

@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from openplatform.core.errors import ImageInvalid, ImageTooLarge
 from openplatform.core.uploads import limited_process
 from openplatform.core.uploads.files import CleanFile
-from openplatform.core.uploads.pictures import clean_picture
+from openplatform.core.uploads.pictures import clean_picture, clean_picture_in_sizes
 from tests.core.uploads.samples import (
     GPS,
     gif_of,
@@ -375,3 +375,57 @@ def test_nothing_but_a_refusal_is_raised_when_bytes_are_changed_at_random(kind: 
             clean_picture(bytes(broken))
         except (ImageInvalid, ImageTooLarge):
             continue
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [
+        ((1600, 900), [(200, 112), (800, 450), (1600, 900)]),
+        ((300, 600), [(100, 200), (300, 600)]),
+        ((800, 10), [(200, 3), (800, 10)]),
+        ((200, 200), [(200, 200)]),
+        ((5, 4), [(5, 4)]),
+        ((1, 900), [(1, 200), (1, 800), (1, 900)]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_smaller_ones_come_first_and_nothing_is_enlarged_when_sizes_are_asked_for(
+    kind: str, size: tuple[int, int], sizes: list[tuple[int, int]]
+) -> None:
+    out = BytesIO()
+    Image.new("RGB", size, "navy").save(out, kind)
+
+    pictures = clean_picture_in_sizes(out.getvalue(), sides=(800, 200))
+
+    assert [(picture.width, picture.height) for picture in pictures] == sizes
+    assert [opened(picture.file).size for picture in pictures] == sizes
+    assert {picture.file.extension for picture in pictures} == {
+        {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[kind]
+    }
+
+
+def test_every_size_stands_upright_without_metadata_when_a_photo_has_some() -> None:
+    pictures = clean_picture_in_sizes(photo_with_metadata(), sides=(10,))
+
+    assert len(pictures) == 2
+    for made in pictures:
+        assert GPS not in made.file.content
+        assert dict(opened(made.file).getexif()) == {}
+
+
+@pytest.mark.parametrize("data", [EPS, SVG, b"", b"\xff\xd8\xff", png_of(4, 4, b"")], ids=len)
+def test_no_size_is_made_when_it_is_no_picture(data: bytes) -> None:
+    with pytest.raises(ImageInvalid):
+        clean_picture_in_sizes(data, sides=(200,))
+
+
+def test_no_size_is_made_when_there_are_too_many_pixels() -> None:
+    with pytest.raises(ImageTooLarge):
+        clean_picture_in_sizes(webp_of(webp_canvas(13_000, 13_000)), sides=(200,))
+
+
+def test_refused_when_all_sizes_together_are_over_the_limit(settings: Settings) -> None:
+    settings.UPLOAD_LIMIT = 2_000
+
+    with pytest.raises(ImageInvalid):
+        clean_picture_in_sizes(noise("JPEG"), sides=(100,))

@@ -150,7 +150,11 @@ def test_sweeping_goes_on_when_a_file_is_gone_meanwhile(
         delete_quietly(sorted(asked)[0])
         return set()
 
-    monkeypatch.setitem(storage.FOLDERS, "samples", rows_refused_meanwhile)
+    monkeypatch.setitem(
+        storage.FOLDERS,
+        "samples",
+        storage.Folder(rows_refused_meanwhile, is_public=False, loses_rows=False),
+    )
     names = sorted(store_file(PNG, folder="samples", now=now) for _ in range(3))
 
     with time_machine.travel(now + timedelta(days=2)):
