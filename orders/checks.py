@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.errors import BelowMinimum, SkuNotAvailable, WrongStep
-from catalog.selectors.availability import LineFacts, delivery_refusal
+from catalog.errors import SkuNotAvailable
+from catalog.selectors.availability import LineFacts, delivery_refusal, quantity_refusals
 from openplatform.core import money
 from openplatform.core.errors import DomainError, FieldInvalid, refuse_if
 from openplatform.regions.errors import RegionUnknown
@@ -45,11 +45,7 @@ def check_request(
 def _line_faults(item: RequestedItem, facts: LineFacts | None, pointer: str) -> list[DomainError]:
     if facts is None:
         return [SkuNotAvailable(pointer=f"{pointer}/sku", sku=item.sku)]
-    faults: list[DomainError] = []
-    if item.quantity < facts.min_quantity:
-        faults.append(BelowMinimum(pointer=f"{pointer}/quantity", minimum=facts.min_quantity))
-    if item.quantity % facts.quantity_step:
-        faults.append(WrongStep(pointer=f"{pointer}/quantity", step=facts.quantity_step))
+    faults = quantity_refusals(facts, item.quantity, pointer=f"{pointer}/quantity")
     if item.expected_price is not None and item.expected_price != facts.purchase_price:
         faults.append(
             PriceChanged(

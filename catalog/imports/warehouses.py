@@ -33,7 +33,8 @@ def parse_regions(text: str) -> list[str]:
 
 
 class WarehouseImporter(Importer):
-    """``serves`` sets the regions exactly; a blank cell means everywhere."""
+    """``serves`` and ``excludes`` set the regions exactly; blank cells mean everywhere, and nothing
+    left out."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -57,6 +58,7 @@ class WarehouseImporter(Importer):
             for column, codes in (
                 ("region", [row.values["region"]]),
                 ("serves", row.get("serves") or ()),
+                ("excludes", row.get("excludes") or ()),
             )
             for code in codes
             if code not in known
@@ -73,23 +75,49 @@ class WarehouseImporter(Importer):
         if "return_address" in self.context.columns:
             fields["return_address"] = row.get("return_address") or ""
         serves = (row.get("serves") or ()) if "serves" in self.context.columns else None
-        return save_warehouse(draft=WarehouseDraft(row.values["code"], fields, serves))
+        excludes = (row.get("excludes") or ()) if "excludes" in self.context.columns else None
+        return save_warehouse(draft=WarehouseDraft(row.values["code"], fields, serves, excludes))
 
 
 def _regions_of(row: Row) -> list[str]:
-    return [row.values["region"], *(row.get("serves") or ())]
+    return [row.values["region"], *(row.get("serves") or ()), *(row.get("excludes") or ())]
 
 
 WAREHOUSES = Resource(
     name="warehouses",
     label=_("Warehouses"),
     columns=(
-        Column("code", parse_code, is_required=True),
-        Column("name", text_of(120), is_required=True),
-        Column("region", parse_region, is_required=True),
-        Column("serves", parse_regions),
-        Column("priority", integer_of(-MAX_PRIORITY, MAX_PRIORITY)),
-        Column("return_address", text_of(255)),
+        Column(
+            "code",
+            parse_code,
+            is_required=True,
+            help=_("1 to 64 letters, digits, dots, hyphens or underscores; case counts"),
+        ),
+        Column("name", text_of(120), is_required=True, help=_("Its name")),
+        Column(
+            "region", parse_region, is_required=True, help=_("Code of the region where it stands")
+        ),
+        Column(
+            "serves",
+            parse_regions,
+            help=_(
+                "Codes of the regions that it delivers to, separated by blanks; empty: everywhere"
+            ),
+        ),
+        Column(
+            "excludes",
+            parse_regions,
+            help=_(
+                "Codes of regions within these that it does not deliver to, separated by blanks"
+            ),
+        ),
+        Column(
+            "priority",
+            integer_of(-MAX_PRIORITY, MAX_PRIORITY),
+            help=_("Whole number; of two warehouses that could deliver, the higher one does"),
+        ),
+        Column("return_address", text_of(255), help=_("Where returned goods are sent")),
     ),
     importer=WarehouseImporter,
+    permissions=("catalog.add_warehouse", "catalog.change_warehouse"),
 )

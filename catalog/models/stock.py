@@ -176,7 +176,7 @@ class StockHint(models.Model):
 class StockTold(models.Model):
     """The answers for the minimum quantity that merchants were told last.
 
-    ``answers`` by the codes from the province down, ``"440000/440100"``; ``""`` is the whole country.
+    ``answers`` by codes from the province down, ``"440000/440100"``; ``""`` is the whole country.
     ``"440000/*"`` stands for all that lies in 440000 and below none of the places that are asked
     about one by one. A place that is not named has the answer of the nearest one above it.
     """

@@ -6,50 +6,108 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from catalog.errors import RegionNotServed, SkuOffShelf, StockInsufficient
+from catalog.errors import (
+    BelowMinimum,
+    RegionNotServed,
+    SkuOffShelf,
+    StockInsufficient,
+    WrongStep,
+)
 from catalog.models import Sku
-from catalog.selectors.prices import AGREEMENT, purchase_price
+from catalog.price_timeline import purchase_price
+from catalog.selectors.prices import AGREEMENT, DUE, MARKET_PRICE, SALE_PRICE
 from catalog.selectors.visibility import IS_VISIBLE
 from openplatform.core.errors import DomainError
 from openplatform.core.statements import Sent, send
 
-# 1. Which warehouses serve the region: those that serve all of it, through itself or a place above
-#    it, or a part of it, through a place below. Without a region, all of them. A retired code,
-#    asked for or served, stands for its successor; only a retired code has one.
+# Where a warehouse ships. Places are told by their paths, from the province down, so that two of
+# them have a part in common exactly when one path begins with the other; the empty path is the
+# whole country. A retired code stands for its successor; only a retired code has one.
+#
+# `area` has a row for each place that a warehouse serves, with the codes it leaves out.
+AREAS = """area AS MATERIALIZED (
+        SELECT warehouse.id AS warehouse_id, warehouse.priority, served.path,
+            ARRAY(
+                SELECT coalesce(named.successor_id, named.code)
+                FROM catalog_warehouse_excludes excludes
+                JOIN regions_region named ON named.code = excludes.region_id
+                WHERE excludes.warehouse_id = warehouse.id
+            ) AS excluded
+        FROM catalog_warehouse warehouse
+        CROSS JOIN LATERAL (
+            SELECT place.path FROM catalog_warehouse_serves serves
+            JOIN regions_region named ON named.code = serves.region_id
+            JOIN regions_region place
+                ON place.code = coalesce(named.successor_id, named.code) AND NOT place.is_retired
+            WHERE serves.warehouse_id = warehouse.id
+            UNION ALL
+            SELECT '{}'::varchar[] WHERE NOT EXISTS (
+                SELECT FROM catalog_warehouse_serves serves WHERE serves.warehouse_id = warehouse.id
+            )
+        ) served
+    )"""
+
+
+def nested(one: str, other: str) -> str:
+    """SQL: whether two paths have a part in common."""
+    return f"{one}[:cardinality({other})] = {other}[:cardinality({one})]"
+
+
+def deeper(one: str, other: str) -> str:
+    """SQL: that part, of two that have one."""
+    return f"CASE WHEN cardinality({one}) > cardinality({other}) THEN {one} ELSE {other} END"
+
+
+# `overlap` has a row for each part that a warehouse's area and a place of `asked (path)` have in
+# common, unless the warehouse excludes all of it: whoever has a row ships to a part of the place at
+# least. It stands behind AREAS and `asked`.
+OVERLAPS = f"""overlap AS MATERIALIZED (
+        SELECT asked.path AS asked_path, area.warehouse_id, area.priority, area.excluded,
+            {deeper("area.path", "asked.path")} AS path
+        FROM asked JOIN area ON {nested("area.path", "asked.path")}
+        WHERE NOT ({deeper("area.path", "asked.path")}) && area.excluded
+    )"""  # noqa: S608 - put together from constants
+
+# For a `sku` in scope: whether there are places that it is not delivered to, or alone.
+IS_RESTRICTED = "EXISTS (SELECT FROM catalog_skuregion limited WHERE limited.sku_id = sku.id)"
+# Whether one of the overlaps is left for such a `sku`; `{where}` says which ones are asked about.
+IS_DELIVERED = """EXISTS (
+        SELECT FROM overlap
+        WHERE {where} AND catalog_is_delivered(sku.id, overlap.path, overlap.excluded)
+    )"""
+IS_DELIVERED_BY_WAREHOUSE = IS_DELIVERED.format(where="overlap.warehouse_id = serving.id")
+IS_DELIVERED_AT_ALL = IS_DELIVERED.format(where="true")
+# The same for a `warehouse` in scope and a place of `asked`, where there are several.
+IS_DELIVERED_TO_PLACE = IS_DELIVERED.format(
+    where="overlap.warehouse_id = warehouse.id AND overlap.asked_path = asked.path"
+)
+
+# 1. Which warehouses serve the region, or some part of it. Without a region, any part at all.
 # 2. Each SKU asked for that the partner sees, with its own price.
 # 3. What each warehouse could still promise of it; `is_known` is false for a SKU that no warehouse
 #    ever held, which has no stock rather than no delivery to the region.
 # The planner has no idea how few warehouses there are, hence MATERIALIZED.
 LINE_FACTS = f"""
-    WITH serving AS MATERIALIZED (
-        SELECT warehouse.id, warehouse.priority
-        FROM catalog_warehouse warehouse
-        LEFT JOIN regions_region given ON given.code = %(region)s
-        LEFT JOIN regions_region wanted
-            ON wanted.code = coalesce(given.successor_id, given.code)
-        WHERE %(region)s::text IS NULL
-            OR NOT EXISTS (
-                SELECT FROM catalog_warehouse_serves serves WHERE serves.warehouse_id = warehouse.id
-            )
-            OR EXISTS (
-                SELECT FROM catalog_warehouse_serves serves
-                JOIN regions_region named ON named.code = serves.region_id
-                JOIN regions_region served
-                    ON served.code = coalesce(named.successor_id, named.code)
-                    AND NOT served.is_retired
-                WHERE serves.warehouse_id = warehouse.id
-                    AND (served.code = ANY(wanted.path) OR wanted.code = ANY(served.path))
-            )
+    WITH asked AS MATERIALIZED (
+        SELECT '{{}}'::varchar[] AS path WHERE %(region)s::text IS NULL
+        UNION ALL
+        SELECT wanted.path FROM regions_region given
+        JOIN regions_region wanted ON wanted.code = coalesce(given.successor_id, given.code)
+        WHERE given.code = %(region)s
+    ), {AREAS}, {OVERLAPS}, serving AS MATERIALIZED (
+        SELECT DISTINCT warehouse_id AS id, priority FROM overlap
     )
     SELECT sku.code, sku.id, sku.name, sku.shelf_state, sku.min_quantity, sku.quantity_step,
-        sku.weight_grams, sku.tax_rate, sku.market_price, sku.sale_price,
+        sku.weight_grams, sku.tax_rate, {MARKET_PRICE}, {SALE_PRICE},
         agreement.fixed_price, agreement.discount_percent,
         stock.ids, stock.warehouse_ids, stock.sellable, stock.is_known
     FROM unnest(%(codes)s::text[]) AS wanted (code)
     JOIN catalog_sku sku ON sku.code = wanted.code
+    {DUE}
     {AGREEMENT}
     CROSS JOIN LATERAL (
-        SELECT count(*) > 0 OR NOT EXISTS (SELECT FROM serving) AS is_known,
+        SELECT count(*) > 0 OR NOT EXISTS (SELECT FROM serving)
+                OR ({IS_RESTRICTED} AND NOT {IS_DELIVERED_AT_ALL}) AS is_known,
             array_agg(stock.id ORDER BY serving.priority DESC, serving.id)
                 FILTER (WHERE serving.id IS NOT NULL) AS ids,
             array_agg(stock.warehouse_id ORDER BY serving.priority DESC, serving.id)
@@ -60,6 +118,7 @@ LINE_FACTS = f"""
             ) FILTER (WHERE serving.id IS NOT NULL) AS sellable
         FROM catalog_stock stock
         LEFT JOIN serving ON serving.id = stock.warehouse_id
+            AND (NOT {IS_RESTRICTED} OR {IS_DELIVERED_BY_WAREHOUSE})
         WHERE stock.sku_id = sku.id
     ) stock
     WHERE {IS_VISIBLE}
@@ -144,12 +203,28 @@ def get_line_facts(
     return read_line_facts(send_line_facts(partner_id=partner_id, codes=codes, region=region))
 
 
-def delivery_refusal(facts: LineFacts, quantity: int, *, pointer: str) -> DomainError | None:
-    """Why so many units cannot be delivered to the region that the facts are about, or None."""
+def quantity_refusals(facts: LineFacts, quantity: int, *, pointer: str) -> list[DomainError]:
+    """Why so many units cannot be asked for, whatever there is of them."""
+    refusals: list[DomainError] = []
+    if quantity < facts.min_quantity:
+        refusals.append(BelowMinimum(pointer=pointer, minimum=facts.min_quantity))
+    if quantity % facts.quantity_step:
+        refusals.append(WrongStep(pointer=pointer, step=facts.quantity_step))
+    return refusals
+
+
+def delivery_refusals(facts: LineFacts, quantity: int, *, pointer: str) -> list[DomainError]:
+    """Every reason why so many units cannot be delivered to the region that the facts are about."""
+    refusals: list[DomainError] = []
     if not facts.is_served:
-        return RegionNotServed(pointer=pointer)
+        refusals.append(RegionNotServed(pointer=pointer))
     if facts.shelf_state != Sku.ShelfState.ON_SHELF:
-        return SkuOffShelf(pointer=pointer)
-    if facts.sellable < quantity:
-        return StockInsufficient(pointer=pointer)
-    return None
+        refusals.append(SkuOffShelf(pointer=pointer))
+    if facts.is_served and facts.sellable < quantity:
+        refusals.append(StockInsufficient(pointer=pointer))
+    return refusals
+
+
+def delivery_refusal(facts: LineFacts, quantity: int, *, pointer: str) -> DomainError | None:
+    """The first of these reasons, or None."""
+    return next(iter(delivery_refusals(facts, quantity, pointer=pointer)), None)

@@ -47,7 +47,7 @@ def get_stock_answers(
     :raises RegionUnknown: with ``region_pointer``.
     """
     codes = [question.sku for question in questions]
-    facts, region = _get_facts(partner_id, codes, region, region_pointer)
+    facts, region = get_facts(partner_id, codes, region, region_pointer)
     return [
         _answer(facts[question.sku], question.quantity, region)
         if question.sku in facts
@@ -64,15 +64,19 @@ def get_stock_answer(
     :raises RegionUnknown: with ``region_pointer``.
     :raises NotFound: when the partner does not see the SKU.
     """
-    facts, region = _get_facts(partner_id, [question.sku], region, region_pointer)
+    facts, region = get_facts(partner_id, [question.sku], region, region_pointer)
     if question.sku not in facts:
         raise NotFound
     return _answer(facts[question.sku], question.quantity, region)
 
 
-def _get_facts(
+def get_facts(
     partner_id: int, codes: Sequence[str], region: str | None, region_pointer: str
 ) -> tuple[Mapping[str, LineFacts], str | None]:
+    """By code, for each SKU that the partner sees; and the region that the answer is about.
+
+    :raises RegionUnknown: with ``region_pointer``.
+    """
     if region is None:
         anywhere = send_line_facts(partner_id=partner_id, codes=codes, region=None)
         return read_line_facts(anywhere), None

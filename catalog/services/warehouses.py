@@ -1,4 +1,4 @@
-"""Warehouses and the regions that they serve."""
+"""Warehouses and the regions that they ship to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import Any
 from catalog.models import Warehouse
 from catalog.services.outcome import Outcome
 from openplatform.core.locking import require_transaction
+from openplatform.core.statements import send
 from openplatform.regions.models import Region
+
+# What it cannot promise anyway turns no answer, wherever it is shipped to.
+HINT = """
+    INSERT INTO catalog_stockhint (sku_id)
+    SELECT sku_id FROM catalog_stock
+    WHERE warehouse_id = %s AND on_hand - reserved - safety_quantity > 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +26,13 @@ class WarehouseDraft:
 
     :param fields: ``name`` and ``region_id`` at least; ``priority``, ``return_address``.
     :param serves: exactly these region codes, none meaning everywhere; None leaves them.
+    :param excludes: exactly these are left out; None leaves them.
     """
 
     code: str
     fields: Mapping[str, Any]
     serves: Collection[str] | None = None
+    excludes: Collection[str] | None = None
 
 
 def save_warehouse(*, draft: WarehouseDraft) -> Outcome:
@@ -31,19 +41,32 @@ def save_warehouse(*, draft: WarehouseDraft) -> Outcome:
     warehouse = Warehouse.objects.select_for_update(no_key=True).filter(code=draft.code).first()
     if warehouse is None:
         warehouse = Warehouse.objects.create(code=draft.code, **draft.fields)
-        _set_served(warehouse, draft.serves or ())
+        _set_area(warehouse, draft)
         return Outcome(created=1)
     changed = [name for name, value in draft.fields.items() if getattr(warehouse, name) != value]
     if changed:
         for name in changed:
             setattr(warehouse, name, draft.fields[name])
         warehouse.save(update_fields=[name.removesuffix("_id") for name in changed])
-    served = set(warehouse.serves.values_list("code", flat=True))
-    if draft.serves is not None and served != set(draft.serves):
-        _set_served(warehouse, draft.serves)
-        return Outcome(updated=1)
-    return Outcome(updated=1) if changed else Outcome(unchanged=1)
+    is_area_changed = _set_area(warehouse, draft)
+    if is_area_changed:
+        hint_area(warehouse_id=warehouse.pk)
+    return Outcome(updated=1) if changed or is_area_changed else Outcome(unchanged=1)
 
 
-def _set_served(warehouse: Warehouse, codes: Collection[str]) -> None:
-    warehouse.serves.set(Region.objects.filter(pk__in=codes))
+def hint_area(*, warehouse_id: int) -> None:
+    """Step: the regions that a warehouse ships to changed; stock answers are compared."""
+    require_transaction()
+    send(HINT, [warehouse_id])
+
+
+def _set_area(warehouse: Warehouse, draft: WarehouseDraft) -> bool:
+    """Set both kinds of regions; answers whether any changed."""
+    is_changed = False
+    for regions, codes in (
+        (warehouse.serves, draft.serves), (warehouse.excludes, draft.excludes)
+    ):  # fmt: skip
+        if codes is not None and set(regions.values_list("code", flat=True)) != set(codes):
+            regions.set(Region.objects.filter(pk__in=codes))
+            is_changed = True
+    return is_changed

@@ -3,10 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import OperationalError, transaction
 
-from catalog.models import Stock, StockMovement
+from catalog.imports.stock import StockImporter
+from catalog.models import Stock, StockHint, StockMovement
+from openplatform.core import clock
+from openplatform.imports.errors import ImportRefused
+from openplatform.imports.resources import Context, ImportReport, Row
 from tests.cast import World
 from tests.imports.files import Desk
+from tests.racing import race
 
 
 def row(sku: str = "A", **values: Any) -> dict[str, Any]:
@@ -147,3 +153,74 @@ def test_goods_that_arrive_are_booked_when_paid_units_are_still_short(
 
     desk.load("stock", row(delta="2"))
     assert numbers() == (1, 0, 5, 0)
+
+
+def test_all_faults_are_counted_when_there_are_more_than_are_shown(
+    desk: Desk, world: World
+) -> None:
+    world.make_sku("A", north=0)
+
+    with pytest.raises(ImportRefused) as refused:
+        desk.load("stock", *(row(f"X-{number}", on_hand="1") for number in range(1500)))
+
+    assert refused.value.fault_count == 1500
+    assert len(refused.value.row_faults) == 1000
+    assert Stock.objects.get().on_hand == 0
+
+
+def test_faults_of_rows_and_of_stock_are_told_together(desk: Desk, held: Stock) -> None:
+    faults = desk.faults("stock", row(delta="-11"), row("B", on_hand="1"), row(on_hand="x"))
+
+    assert faults == [
+        (2, "delta", "field_invalid"),
+        (3, "sku", "field_invalid"),
+        (4, "on_hand", "field_invalid"),
+    ]
+    assert numbers() == (10, 4, 3, 0)
+
+
+def test_a_dry_run_moves_nothing(desk: Desk, held: Stock) -> None:
+    report = desk.load("stock", row(on_hand="12"), dry_run=True)
+
+    assert (report.updated, numbers()) == (1, (10, 4, 3, 0))
+    assert not StockMovement.objects.exists()
+    assert not StockHint.objects.exists()
+
+
+def test_hints_are_left_only_where_an_answer_may_have_turned(desk: Desk, world: World) -> None:
+    low = world.make_sku("LOW", north=4, min_quantity=5)
+    world.make_sku("MANY", north=50, min_quantity=5)
+    world.make_sku("SAME", north=3, min_quantity=5)
+
+    desk.load("stock", row("LOW", on_hand="5"), row("MANY", on_hand="5"), row("SAME", on_hand="3"))
+
+    assert [hint.sku_id for hint in StockHint.objects.all()] == [low.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_row_is_locked_while_the_file_is_read(transactional_db: None) -> None:
+    world = World()
+    world.make_sku("A", north=10)
+    context = Context(
+        columns=frozenset({"warehouse", "sku", "on_hand"}),
+        actor="test",
+        now=clock.now(),
+        document_no="D-1",
+        report=ImportReport(resource="stock", is_dry_run=False),
+    )
+    values = {"warehouse": "north", "sku": "A", "on_hand": 7}
+
+    def lock_elsewhere() -> list[int]:
+        with transaction.atomic():
+            return [stock.pk for stock in Stock.objects.select_for_update(nowait=True)]
+
+    with transaction.atomic():
+        importer = StockImporter(context)
+        importer.take([Row(2, values)])
+        [while_reading] = race(lock_elsewhere)
+        importer.finish()
+        [while_writing] = race(lock_elsewhere)
+
+    assert while_reading == [Stock.objects.get().pk]
+    assert isinstance(while_writing, OperationalError)
+    assert Stock.objects.get().on_hand == 7
