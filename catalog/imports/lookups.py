@@ -11,18 +11,22 @@ from openplatform.imports.resources import Importer, Row
 
 
 class CodeLookup:
-    """Ids by code of one model, read a chunk of rows at a time and remembered."""
+    """Ids by code of one model, read a chunk of rows at a time and remembered.
 
-    def __init__(self, model: type[Model]) -> None:
+    :param by: the field that stands for the code.
+    """
+
+    def __init__(self, model: type[Model], *, by: str = "code") -> None:
         self._model = model
+        self._by = by
         self._ids: dict[str, int] = {}
 
     def load(self, codes: Iterable[str]) -> None:
         """Read the codes that are not known yet."""
         missing = set(codes) - self._ids.keys()
         if missing:
-            found = self._model._default_manager.filter(code__in=missing)
-            self._ids.update(found.values_list("code", "pk"))
+            found = self._model._default_manager.filter(**{f"{self._by}__in": missing})
+            self._ids.update(found.values_list(self._by, "pk"))
 
     def find(self, importer: Importer, row: Row, column: str, code: str) -> int | None:
         """The id; None, and a fault of the row, when there is none."""

@@ -24,6 +24,8 @@ from openplatform.imports.parsers import (
 )
 from openplatform.imports.resources import Column, Context, Importer, Resource, Row
 
+MONEY_TAKES_TWO = _("Money of a partner is entered as a top-up and decided by a second person")
+
 
 class PartnerImporter(Importer):
     """Pools that a row names are added. Of a known partner no money moves: its credit line and
@@ -90,7 +92,7 @@ class PartnerImporter(Importer):
         )
 
     def finish(self) -> None:
-        add_assignments(partners=self._receivers)
+        add_assignments(partners=self._receivers, now=self.context.now)
         set_alert_thresholds(
             thresholds=self._thresholds, actor=self.context.actor, now=self.context.now
         )
@@ -100,14 +102,33 @@ PARTNERS = Resource(
     name="partners",
     label=_("Partners"),
     columns=(
-        Column("code", parse_code, is_required=True),
-        Column("name", text_of(120), is_required=True),
-        Column("pools", parse_codes),
-        Column("alert_threshold", parse_money),
-        Column("email", parse_email),
-        Column("credit_limit", parse_money),
-        Column("opening_balance", parse_money),
+        Column(
+            "code",
+            parse_code,
+            is_required=True,
+            help=_("1 to 64 letters, digits, dots, hyphens or underscores; case counts"),
+        ),
+        Column("name", text_of(120), is_required=True, help=_("Its name")),
+        Column(
+            "pools",
+            parse_codes,
+            help=_("Codes of pools to show it, separated by blanks; it loses none"),
+        ),
+        Column("alert_threshold", parse_money, help=_("It is warned when less is available")),
+        Column("email", parse_email, help=_("Where it is written to")),
+        Column(
+            "credit_limit",
+            parse_money,
+            help=_("How far its balance may fall below zero; for new partners only"),
+        ),
+        Column(
+            "opening_balance", parse_money, help=_("What it begins with; for new partners only")
+        ),
     ),
     importer=PartnerImporter,
     writes=(Partner, Wallet, PoolAssignment),
+    permissions=("accounts.add_partner", "accounts.change_partner", "catalog.add_poolassignment"),
+    barred_on_page=dict.fromkeys(
+        ("credit_limit", "opening_balance", "alert_threshold"), MONEY_TAKES_TWO
+    ),
 )

@@ -6,18 +6,23 @@ the others (shelf state, tax rate, quantities, market price) as they are.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from catalog.imports.lookups import CodeLookup, Repeats
-from catalog.models import MAX_QUANTITY, Pool, PoolMembership, Product, Sku, SkuImage
-from catalog.services.categories import CategoryFinder
-from catalog.services.membership import add_memberships
-from catalog.services.products import ProductWriter, SavedAs, SkuDraft, sanitised
-from openplatform.core.errors import FieldInvalid, Refusal
+from catalog.imports.lookups import CodeLookup
+from catalog.models import (
+    MAX_QUANTITY,
+    Pool,
+    PoolMembership,
+    PriceChange,
+    Product,
+    Sku,
+    SkuImage,
+)
+from catalog.services.products import ProductWriter, sanitised
+from openplatform.core.json_text import to_json
 from openplatform.imports.parsers import (
     choice_of,
     integer_of,
@@ -34,101 +39,54 @@ from openplatform.imports.parsers import (
 from openplatform.imports.resources import Column, Context, Importer, Resource, Row
 
 MAX_WEIGHT_GRAMS = 100_000_000
-# Fields that may be empty, and what an empty one holds.
-EMPTY_PRODUCT_FIELDS: dict[str, Any] = {
-    "brand": None, "unit": "", "attributes": {}, "description": "",
-}  # fmt: skip
-EMPTY_SKU_FIELDS: dict[str, Any] = {
-    "specs": {}, "weight_grams": 0, "barcode": "", "cost_price": None, "floor_price": None,
-}  # fmt: skip
-LASTING_SKU_FIELDS = (
-    "name", "sale_price", "market_price", "tax_rate", "min_quantity", "quantity_step",
-    "shelf_state",
-)  # fmt: skip
+# Where a column is staged, when it is not in the column of the same name.
+STAGED_AS = {"sku": "code", "pools": "pool_ids"}
 
 
 class ProductImporter(Importer):
-    """Writes chunk by chunk. Pools come at the end, so that they are locked for a moment only; no
-    one who holds their locks waits for SKUs."""
+    """Stages rows as they come, and writes them at the end, in seconds: until then nobody waits for
+    a lock of this, and what others change meanwhile is not lost."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._repeats = Repeats()
         self._pools = CodeLookup(Pool)
-        self._categories = CategoryFinder()
-        self._writer = ProductWriter(now=context.now)
-        self._members: dict[int, list[int]] = defaultdict(list)
+        self._columns = [column for column in COLUMN_NAMES if column in context.columns]
+        self._staged = [STAGED_AS.get(column, column) for column in self._columns]
+        self._writer = ProductWriter(
+            columns=self._staged,
+            reason=context.document_no,
+            actor=context.actor,
+            now=context.now,
+        )
 
     def take(self, rows: Sequence[Row]) -> None:
         self._pools.load(code for row in rows for code in row.get("pools") or ())
-        drafts: list[SkuDraft] = []
-        taken: list[Row] = []
-        pools: list[list[int]] = []
+        staged = []
         for row in rows:
-            repeated = self._repeats.refuse(self, row, "sku", row.values["sku"])
-            category_id = self._find_category(row)
             pool_ids = self._pools.find_all(self, row, "pools", row.get("pools") or ())
-            if repeated or category_id is None or pool_ids is None:
-                continue
-            taken.append(row)
-            pools.append(pool_ids)
-            drafts.append(self._draft(row, category_id))
-        try:
-            saved = self._writer.save(drafts)
-        except Refusal as refusal:
-            self.refuse_items(taken, refusal)
-            return
-        self._count(saved, pools)
+            if pool_ids is not None:
+                values = (
+                    pool_ids if column == "pools" else _staged_value(column, row.values[column])
+                    for column in self._columns
+                )
+                staged.append((row.number, *values))
+        self._writer.stage(["number", *self._staged], staged)
 
     def finish(self) -> None:
-        add_memberships(members=self._members)
-        self._writer.finish()
-
-    def _find_category(self, row: Row) -> int | None:
-        try:
-            return self._categories.find(row.values["category"]).pk
-        except FieldInvalid as fault:
-            self.refuse(row, "category", fault.detail)
-            return None
-
-    def _draft(self, row: Row, category_id: int) -> SkuDraft:
-        columns = self.context.columns
-        product_fields = {"category_id": category_id} | _filled(row, EMPTY_PRODUCT_FIELDS)
-        lasting = {
-            name: row.values[name] for name in LASTING_SKU_FIELDS if row.get(name) is not None
-        }
-        return SkuDraft(
-            code=row.values["sku"],
-            product=row.get("product"),
-            product_fields=product_fields,
-            sku_fields=lasting | _filled(row, EMPTY_SKU_FIELDS),
-            images=(row.get("images") or ()) if "images" in columns else None,
-        )
-
-    def _count(self, saved: Sequence[tuple[int, SavedAs]], pools: Sequence[Sequence[int]]) -> None:
-        present = set(
-            PoolMembership.objects.filter(
-                sku_id__in=[sku_id for sku_id, _outcome in saved],
-                pool_id__in={pool_id for pool_ids in pools for pool_id in pool_ids},
-            ).values_list("pool_id", "sku_id")
-        )
-        for (sku_id, outcome), pool_ids in zip(saved, pools, strict=True):
-            joined = [pool_id for pool_id in pool_ids if (pool_id, sku_id) not in present]
-            for pool_id in joined:
-                self._members[pool_id].append(sku_id)
-            if joined and outcome is SavedAs.UNCHANGED:
-                self.context.count(updated=1)
-            else:
-                self.context.count(**{outcome.value: 1})
+        for fault in self._writer.prepare():
+            self.refuse(fault.number, fault.column, fault.text)
+        if self.context.faults.count:
+            return
+        for warning in self._writer.list_warnings():
+            self.warn(warning.number, warning.column, warning.text, warning.code)
+        outcome = self._writer.write()
+        self.context.count(**outcome._asdict())
 
 
-def _filled(row: Row, empty: dict[str, Any]) -> dict[str, Any]:
-    """The fields of which the file has a column; blank cells are empty fields."""
-    return {
-        name: nothing if row.values[name] is None else row.values[name]
-        for name, nothing in empty.items()
-        if name in row.values
-    }
+def _staged_value(column: str, value: Any) -> Any:
+    if column == "images":
+        return value or []  # a blank cell names no pictures; without the column they stay
+    return to_json(value).decode() if isinstance(value, dict) else value
 
 
 def parse_description(text: str) -> str:
@@ -140,28 +98,86 @@ PRODUCTS = Resource(
     name="products",
     label=_("Products"),
     columns=(
-        Column("sku", parse_code, is_required=True),
-        Column("name", text_of(255), is_required=True),
-        Column("category", text_of(1000), is_required=True),
-        Column("sale_price", parse_price, is_required=True),
-        Column("cost_price", parse_money),
-        Column("product", parse_code),
-        Column("market_price", parse_price),
-        Column("floor_price", parse_price),
-        Column("brand", text_of(120)),
-        Column("unit", text_of(16)),
-        Column("specs", parse_pairs),
-        Column("attributes", parse_pairs),
-        Column("description", parse_description),
-        Column("images", parse_urls),
-        Column("weight_grams", integer_of(0, MAX_WEIGHT_GRAMS)),
-        Column("barcode", text_of(32)),
-        Column("tax_rate", parse_rate),
-        Column("min_quantity", integer_of(1, MAX_QUANTITY)),
-        Column("quantity_step", integer_of(1, MAX_QUANTITY)),
-        Column("shelf_state", choice_of(*Sku.ShelfState.values)),
-        Column("pools", parse_codes),
+        Column(
+            "sku",
+            parse_code,
+            is_required=True,
+            help=_("1 to 64 letters, digits, dots, hyphens or underscores; case counts"),
+        ),
+        Column("name", text_of(255), is_required=True, help=_("Its name, at most 255 characters")),
+        Column(
+            "category",
+            text_of(1000),
+            is_required=True,
+            help=_("Code of a category, or a path like A/B/C, which is created"),
+        ),
+        Column(
+            "sale_price",
+            parse_price,
+            is_required=True,
+            help=_("What its consumer pays, like 12.50"),
+        ),
+        Column("cost_price", parse_money, help=_("What it costs us")),
+        Column(
+            "product",
+            parse_code,
+            help=_("Code of the product that groups several SKUs; empty: the SKU's own"),
+        ),
+        Column("market_price", parse_price, help=_("Price for comparison")),
+        Column("floor_price", parse_price, help=_("What it must not be sold under")),
+        Column("brand", text_of(120), help=_("Name of the brand")),
+        Column("unit", text_of(16), help=_("What is counted: piece, box, kg")),
+        Column(
+            "specs", parse_pairs, help=_("What tells the SKUs of a product apart: color=red;size=L")
+        ),
+        Column(
+            "attributes", parse_pairs, help=_("Facts of the product: material=cotton;origin=Ningbo")
+        ),
+        Column(
+            "description",
+            parse_description,
+            help=_("Description in HTML; scripts and styles are taken out"),
+        ),
+        Column(
+            "images",
+            parse_urls,
+            help=_("Addresses of pictures, separated by blanks; the first is the main one"),
+        ),
+        Column(
+            "weight_grams",
+            integer_of(0, MAX_WEIGHT_GRAMS),
+            help=_("Weight in grams, whole numbers"),
+        ),
+        Column(
+            "barcode",
+            text_of(32),
+            help=_("Barcode, at most 32 characters; write it as text, so that no digit is lost"),
+        ),
+        Column("tax_rate", parse_rate, help=_("0.13 or 13%")),
+        Column(
+            "min_quantity", integer_of(1, MAX_QUANTITY), help=_("Least quantity of an order line")
+        ),
+        Column(
+            "quantity_step",
+            integer_of(1, MAX_QUANTITY),
+            help=_("Quantities beyond the least one come in such steps"),
+        ),
+        Column("shelf_state", choice_of(*Sku.ShelfState.values), help=_("on_shelf or off_shelf")),
+        Column(
+            "pools",
+            parse_codes,
+            help=_("Codes of pools to add it to, separated by blanks; it is taken out of none"),
+        ),
     ),
     importer=ProductImporter,
-    writes=(Product, Sku, SkuImage, PoolMembership),
+    writes=(Product, Sku, SkuImage, PriceChange, PoolMembership),
+    permissions=(
+        "catalog.add_product",
+        "catalog.change_product",
+        "catalog.add_sku",
+        "catalog.change_sku",
+        "catalog.add_category",
+        "catalog.add_poolmembership",
+    ),
 )
+COLUMN_NAMES = tuple(column.name for column in PRODUCTS.columns)

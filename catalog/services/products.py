@@ -1,266 +1,224 @@
-"""Products and their SKUs, written many at a time."""
+"""Products and their SKUs, a whole file at a time."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import nh3
-from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Brand, Product, Sku, SkuImage
+from catalog.models import PoolChange, Sku
+from catalog.services import product_staging as staging
+from catalog.services import product_statements as statements
+from catalog.services.base_prices import BasePrices, record_first_prices, set_prices
+from catalog.services.categories import CategoryFinder
+from catalog.services.changes import hint_pools, hint_stock, tell_updated
+from catalog.services.membership import add_memberships, lock_pools
+from catalog.services.outcome import Outcome
+from catalog.services.placements import (
+    keep_placements_of_skus,
+    lock_placements,
+    telling_moved_prices,
+)
 from catalog.services.shelf import publish_shelf_state
-from catalog.services.writing import update_rows
-from openplatform.core.errors import DomainError, FieldInvalid, refuse_if
+from catalog.services.staging import analyze_staging, copy_rows, create_staging, drop_staging
+from openplatform.core.errors import FieldInvalid, type_of_text
 from openplatform.core.locking import require_transaction
+from openplatform.core.statements import send
 
-BATCH = 200
-LINK_SCHEMES = {"http", "https", "mailto", "tel"}
-
-
-@dataclass(frozen=True, slots=True)
-class SkuDraft:
-    """A SKU to be, and what it says of its product. What is not named stays as it is.
-
-    :param product: the product's code; None keeps a known SKU's product, and gives a new SKU one
-        of its own with the same code.
-    :param product_fields: of ``category_id``, ``brand`` (a name or None), ``unit``, ``attributes``,
-        ``description`` (sanitised); SKUs of one product must agree in them.
-    :param sku_fields: names of :class:`Sku` fields; ``name`` and ``sale_price`` at least.
-    :param images: all addresses, the main one first; None leaves them as they are.
-    """
-
-    code: str
-    product: str | None
-    product_fields: Mapping[str, Any]
-    sku_fields: Mapping[str, Any]
-    images: Sequence[str] | None = None
-
-
-class SavedAs(StrEnum):
-    """What became of a draft."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(slots=True)
-class _Batch:
-    """The rows behind some drafts, locked, and what is new or changed about them."""
-
-    skus: dict[str, Sku]
-    products: dict[str, Product]
-    product_codes: list[str]
-    new_products: dict[str, Product] = field(default_factory=dict)
-    new_skus: dict[str, Sku] = field(default_factory=dict)
-    changed_products: dict[str, Product] = field(default_factory=dict)
-    changed_skus: dict[str, Sku] = field(default_factory=dict)
-    product_columns: set[str] = field(default_factory=set)
-    sku_columns: set[str] = field(default_factory=set)
+CLEANER = nh3.Cleaner(
+    url_schemes={"http", "https", "mailto", "tel"}, clean_content_tags={"script", "style"}
+)
+PRICE_BATCH = 5000
+MANY_SKUS = 500
 
 
 def sanitised(html: str) -> str:
     """HTML without scripts, styles, event handlers and addresses other than of web and mail."""
-    return nh3.clean(html, url_schemes=LINK_SCHEMES, clean_content_tags={"script", "style"})
+    return CLEANER.clean(html)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What there is to say about a row: a fault, or with a code a warning."""
+
+    number: int
+    column: str
+    text: type_of_text
+    code: str = ""
 
 
 class ProductWriter:
-    """Step in several parts: saves drafts as they come, then tells what went on or off the shelf.
+    """Step in three parts: :meth:`stage` takes rows as they come and locks nothing that anybody
+    waits for; :meth:`prepare` locks, completes and checks them; :meth:`write` writes and tells.
 
-    Rows are locked products first, then SKUs, each in ascending order of their ids.
+    A row is a SKU, and says of its product what all SKUs of it share. A column that the file does
+    not have leaves what is there. A blank cell empties a field that may be empty, and leaves the
+    others. Without a product, a known SKU keeps its own, and a new one gets one with its code.
+
+    What is locked, in this order: the tree of categories, placements when something moves,
+    products, SKUs, then pools, rows in ascending order of their ids.
+
+    :param columns: those that the file has, of ``staged_sku``.
+    :param reason: stands in the history of prices.
     """
 
-    def __init__(self, *, now: datetime) -> None:
+    def __init__(self, *, columns: Collection[str], reason: str, actor: str, now: datetime) -> None:
         require_transaction()
+        self._columns = columns
+        self._reason = reason
+        self._actor = actor
         self._now = now
-        self._brands: dict[str, int] = {}
-        self._said_of_products: dict[str, bytes] = {}
-        self._moved: dict[str, list[str]] = {state.value: [] for state in Sku.ShelfState}
+        drop_staging("staged_product", "changed_sku")
+        create_staging("staged_sku", staging.STAGED_SKU)
 
-    def save(self, drafts: Sequence[SkuDraft]) -> list[tuple[int, SavedAs]]:
-        """Write the drafts; answers id and outcome for each, in the same order.
+    def stage(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Take rows of ``staged_sku``; their ``number`` names them in what is said of them."""
+        copy_rows("staged_sku", columns, rows)
 
-        :raises Refusal: with pointers ``/<index>/<field>``, for a SKU that contradicts what an
-            earlier one said of their product, and for a new product without a category.
-        """
-        batch = self._lock(drafts)
-        self._check(drafts, batch)
-        self._add_brands(drafts)
-        for draft, product_code in zip(drafts, batch.product_codes, strict=True):
-            self._draft_product(draft, product_code, batch)
-        self._write_products(batch)
-        for draft, product_code in zip(drafts, batch.product_codes, strict=True):
-            self._draft_sku(draft, product_code, batch)
-        self._write_skus(batch)
-        repictured = self._write_images(drafts, batch)
-        return [
-            (
-                batch.skus[draft.code].pk,
-                self._outcome(draft.code, product_code, batch, repictured),
-            )
-            for draft, product_code in zip(drafts, batch.product_codes, strict=True)
-        ]
+    def prepare(self) -> list[Remark]:
+        """Lock what the rows are about, and complete them; answers their faults."""
+        analyze_staging("staged_sku", staging.JOINED)
+        category_ids, unknown = self._find_categories()
+        found = {"categories": list(category_ids), "category_ids": list(category_ids.values())}
+        has_brand = "brand" in self._columns
+        if send(staging.MAY_MOVE, {**found, "has_brand": has_brand}).row() == (True,):
+            lock_placements()
+        send(staging.LOCK_PRODUCTS)
+        send(staging.LOCK_SKUS)
+        send(staging.ADD_BRANDS)
+        send(staging.complete_skus(self._columns), found)
+        analyze_staging("staged_sku", staging.JOINED)
+        send(staging.complete_products(self._columns))
+        analyze_staging("staged_product", ("code", "id", "category_id", "brand_id"))
+        return [*self._repeated(), *unknown, *self._disagreeing()]
 
-    def finish(self) -> None:
-        """Tell those who see the SKUs that known ones went on the shelf or off it."""
-        for state in Sku.ShelfState:
-            publish_shelf_state(state=state, skus=sorted(self._moved[state.value]))
+    def list_warnings(self) -> Iterator[Remark]:
+        """What is odd about the rows, once they are prepared."""
+        for number, before, after in send(staging.FALLING_PRICES).rows():
+            text = _("The sale price falls by half or more, from %(before)s to %(after)s") % {
+                "before": before,
+                "after": after,
+            }
+            yield Remark(number, "sale_price", text, "price_falls")
+        for number, price, cost in send(staging.BELOW_COST).rows():
+            text = _("The sale price %(price)s is below the cost price %(other)s") % {
+                "price": price,
+                "other": cost,
+            }
+            yield Remark(number, "sale_price", text, "below_cost")
+        for number, price, floor in send(staging.BELOW_FLOOR).rows():
+            text = _("The sale price %(price)s is below the floor price %(other)s") % {
+                "price": price,
+                "other": floor,
+            }
+            yield Remark(number, "sale_price", text, "below_floor")
+        for number, code in send(staging.SIMILAR_CODES).rows():
+            text = _("%(code)s differs from it in the case of letters only") % {"code": code}
+            yield Remark(number, "sku", text, "similar_code")
+        for number, code in send(staging.EXCLUDED).rows():
+            text = _("It is excluded from the pool %(code)s, and stays out of it") % {"code": code}
+            yield Remark(number, "pools", text, "excluded_from_pool")
 
-    def _lock(self, drafts: Sequence[SkuDraft]) -> _Batch:
-        codes = [draft.code for draft in drafts]
-        homes = dict(Sku.objects.filter(code__in=codes).values_list("code", "product__code"))
-        product_codes = [draft.product or homes.get(draft.code) or draft.code for draft in drafts]
-        products = Product.objects.select_for_update(no_key=True).order_by("id")
-        skus = Sku.objects.select_for_update(no_key=True).order_by("id")
-        return _Batch(
-            products={product.code: product for product in products.filter(code__in=product_codes)},
-            skus={sku.code: sku for sku in skus.filter(code__in=codes)},
-            product_codes=product_codes,
-        )
+    def write(self) -> Outcome:
+        """Write what differs from the prepared rows, and tell whom it concerns."""
+        send(statements.FIND_CHANGES)
+        analyze_staging("changed_sku", ("sku_id", "has_other_prices"))
+        with self._telling_moves():
+            now = {"now": self._now}
+            send(statements.WRITE_PRODUCTS)
+            send(statements.ADD_PRODUCTS)
+            send(statements.WRITE_SKUS, now)
+            new_ids = [sku_id for (sku_id,) in send(statements.ADD_SKUS, now).rows()]
+            send(statements.WRITE_IMAGES)
+            send(statements.REMOVE_IMAGES)
+            if len(new_ids) >= MANY_SKUS:
+                send(statements.RENEW_STATISTICS)
+            lock_pools()  # before the first message, and for a moment only
+        self._write_prices(new_ids)
+        joined = self._join_pools()
+        self._tell(new_ids)
+        created, updated, rows = send(statements.OUTCOME, {"joined": joined}).rows()[0]
+        return Outcome(created, updated, rows - created - updated)
 
-    def _check(self, drafts: Sequence[SkuDraft], batch: _Batch) -> None:
-        faults: list[DomainError] = []
-        for index, (draft, code) in enumerate(zip(drafts, batch.product_codes, strict=True)):
-            said = _fingerprint(draft.product_fields)
-            if self._said_of_products.setdefault(code, said) != said:
-                text = _(
-                    "Category, brand, unit, attributes and description differ from an earlier row"
-                    " of product %(code)s"
-                ) % {"code": code}
-                faults.append(FieldInvalid(text, pointer=f"/{index}/product"))
-        refuse_if(faults)
+    def _find_categories(self) -> tuple[Mapping[str, int], Sequence[Remark]]:
+        """Ids of the categories by the texts that name them; paths are made."""
+        finder = CategoryFinder()
+        found: dict[str, int] = {}
+        unknown: list[Remark] = []
+        for (text,) in send(staging.CATEGORIES).rows():
+            try:
+                found[text] = finder.find(text).pk
+            except FieldInvalid as fault:
+                rows = send(staging.ROWS_OF_CATEGORY, [text]).rows()
+                unknown += [Remark(number, "category", fault.detail) for (number,) in rows]
+        return found, unknown
 
-    def _add_brands(self, drafts: Sequence[SkuDraft]) -> None:
-        named: set[str | None] = {draft.product_fields.get("brand") for draft in drafts}
-        names = {name for name in named if name is not None and name not in self._brands}
-        if not names:
+    def _repeated(self) -> Iterator[Remark]:
+        for number, first in send(staging.REPEATED).rows():
+            text = _("The same stands in row %(row)d") % {"row": first}
+            yield Remark(number, "sku", text)
+
+    def _disagreeing(self) -> Iterator[Remark]:
+        for number, code in send(staging.disagreeing(self._columns)).rows():
+            text = _(
+                "Category, brand, unit, attributes and description differ from an earlier row"
+                " of product %(code)s"
+            ) % {"code": code}
+            yield Remark(number, "product", text)
+
+    @contextmanager
+    def _telling_moves(self) -> Iterator[None]:
+        """The block moves products and SKUs; partners whose prices hang on it are told."""
+        leaving = [sku_id for (sku_id,) in send(statements.LEAVING_SKUS).rows()]
+        if leaving:
+            keep_placements_of_skus(sku_ids=leaving, now=self._now)
+        sku_ids = [sku_id for (sku_id,) in send(statements.MOVED_SKUS).rows()]
+        if not sku_ids:
+            yield
             return
-        Brand.objects.bulk_create(
-            [Brand(name=name) for name in sorted(names)], ignore_conflicts=True
-        )
-        self._brands.update(Brand.objects.filter(name__in=names).values_list("name", "pk"))
-
-    def _draft_product(self, draft: SkuDraft, code: str, batch: _Batch) -> None:
-        fields = {name: value for name, value in draft.product_fields.items() if name != "brand"}
-        if "brand" in draft.product_fields:
-            brand = draft.product_fields["brand"]
-            fields["brand_id"] = None if brand is None else self._brands[brand]
-        product = batch.products.get(code)
-        if product is None:
-            product = Product(code=code, name=draft.sku_fields["name"], **fields)
-            batch.products[code] = batch.new_products[code] = product
-            return
-        sku = batch.skus.get(draft.code)
-        if sku is not None and sku.product_id == product.pk and sku.name == product.name:
-            fields["name"] = draft.sku_fields["name"]  # the name came from this SKU, and follows it
-        if code not in batch.new_products:
-            changed = _set(product, fields)
-            if changed:
-                batch.changed_products[code] = product
-                batch.product_columns |= changed
-
-    def _write_products(self, batch: _Batch) -> None:
-        Product.objects.bulk_create(batch.new_products.values(), batch_size=BATCH)
-        if batch.changed_products:
-            update_rows(list(batch.changed_products.values()), batch.product_columns)
-            ids = [product.pk for product in batch.changed_products.values()]
-            Sku.objects.filter(product_id__in=ids).update(updated_at=self._now)
-
-    def _draft_sku(self, draft: SkuDraft, product_code: str, batch: _Batch) -> None:
-        fields = {**draft.sku_fields, "product_id": batch.products[product_code].pk}
-        sku = batch.skus.get(draft.code)
-        if sku is None:
-            fields.setdefault("market_price", fields["sale_price"])
-            sku = Sku(code=draft.code, created_at=self._now, updated_at=self._now, **fields)
-            batch.skus[draft.code] = batch.new_skus[draft.code] = sku
-            return
-        if sku.market_price == sku.sale_price:
-            fields.setdefault("market_price", fields["sale_price"])  # it never was set apart
-        state = sku.shelf_state
-        changed = _set(sku, fields)
-        if changed:
-            sku.updated_at = self._now
-            batch.changed_skus[draft.code] = sku
-            batch.sku_columns |= changed
-        if sku.shelf_state != state:
-            self._moved[sku.shelf_state].append(sku.code)
-
-    def _write_skus(self, batch: _Batch) -> None:
-        Sku.objects.bulk_create(batch.new_skus.values(), batch_size=BATCH)
-        if batch.changed_skus:
-            update_rows(list(batch.changed_skus.values()), {*batch.sku_columns, "updated_at"})
-
-    def _write_images(self, drafts: Sequence[SkuDraft], batch: _Batch) -> set[str]:
-        """Answers the codes of known SKUs that got other pictures."""
-        wanted = {
-            batch.skus[draft.code].pk: draft.images for draft in drafts if draft.images is not None
-        }
-        present: dict[int, list[SkuImage]] = {sku_id: [] for sku_id in wanted}
-        for image in SkuImage.objects.filter(sku_id__in=wanted).order_by("sku_id", "position"):
-            present[image.sku_id].append(image)
-        changed = {
-            sku_id: urls
-            for sku_id, urls in wanted.items()
-            if [image.url for image in present[sku_id]] != list(urls)
-        }
-        SkuImage.objects.filter(sku_id__in=changed).delete()
-        SkuImage.objects.bulk_create(_images(changed, present), batch_size=BATCH)
-        Sku.objects.filter(pk__in=changed).update(updated_at=self._now)
-        return {draft.code for draft in drafts if batch.skus[draft.code].pk in changed}
-
-    def _outcome(
-        self, code: str, product_code: str, batch: _Batch, repictured: Iterable[str]
-    ) -> SavedAs:
-        if code in batch.new_skus:
-            return SavedAs.CREATED
-        if (
-            code in batch.changed_skus
-            or product_code in batch.changed_products
-            or code in repictured
+        lock_placements()  # held since before the first row, unless the move is a matter of moments
+        categories, brands = send(statements.PASSED).rows()[0]
+        with telling_moved_prices(
+            sku_ids=sku_ids, passed_categories=categories, passed_brands=brands, now=self._now
         ):
-            return SavedAs.UPDATED
-        return SavedAs.UNCHANGED
+            send(statements.KEEP_PLACEMENTS, {"now": self._now})
+            yield
 
-
-def _images(
-    wanted: Mapping[int, Sequence[str]], present: Mapping[int, Sequence[SkuImage]]
-) -> list[SkuImage]:
-    """The pictures in their new order; what was measured of an address is kept."""
-    images = []
-    for sku_id, urls in wanted.items():
-        measured = {image.url: image for image in present[sku_id]}
-        for position, url in enumerate(urls):
-            known = measured.get(url)
-            images.append(
-                SkuImage(
-                    sku_id=sku_id,
-                    url=url,
-                    position=position,
-                    width=known.width if known else None,
-                    height=known.height if known else None,
-                )
+    def _write_prices(self, new_ids: Collection[int]) -> None:
+        record_first_prices(sku_ids=new_ids, actor=self._actor)
+        last_id = 0
+        while rows := send(statements.MOVED_PRICES, [last_id, PRICE_BATCH]).rows():
+            last_id = rows[-1][0]
+            set_prices(
+                prices={sku_id: BasePrices(*prices) for sku_id, *prices in rows},
+                reason=self._reason,
+                actor=self._actor,
+                now=self._now,
             )
-    return images
 
+    def _join_pools(self) -> list[int]:
+        """Ids of the SKUs that come into a pool in which they were not."""
+        members: dict[int, list[int]] = dict(send(statements.JOINING).rows())
+        if members:
+            add_memberships(
+                members=members,
+                cause=PoolChange.Cause.FILE,
+                actor=self._actor,
+                now=self._now,
+            )
+        return sorted({sku_id for sku_ids in members.values() for sku_id in sku_ids})
 
-def _set(row: Model, fields: Mapping[str, Any]) -> set[str]:
-    """Set what differs; answers the names of the fields that did, as ``bulk_update`` wants them."""
-    changed = set()
-    for name, value in fields.items():
-        if getattr(row, name) != value:
-            setattr(row, name, value)
-            changed.add(name.removesuffix("_id"))
-    return changed
-
-
-def _fingerprint(fields: Mapping[str, Any]) -> bytes:
-    """Stands for a product's fields, so that a long file need not be held in memory."""
-    text = json.dumps(fields, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    def _tell(self, new_ids: Collection[int]) -> None:
+        fields: dict[int, Collection[str]] = {}
+        for names, sku_ids in send(statements.DETAILS_TOLD).rows():
+            fields |= dict.fromkeys(sku_ids, names)
+        tell_updated(fields=fields, now=self._now)
+        for state, sku_ids, codes in send(statements.SHELF_TOLD).rows():
+            publish_shelf_state(state=Sku.ShelfState(state), skus=codes)
+            hint_stock(sku_ids=sku_ids)
+        hint_pools(sku_ids=new_ids)

@@ -107,10 +107,10 @@ def parse_price(text: str) -> Decimal:
 
 
 def parse_percent(text: str) -> Decimal:
-    """A percentage above 0 up to 100, with or without the sign: 85 or ``85%``."""
+    """A percentage above 0 and below 100, with or without the sign: 15 or ``15%``."""
     number = text.removesuffix("%").rstrip()
-    if not MONEY.fullmatch(number) or not 0 < Decimal(number) <= MAX_PERCENT:
-        raise CellInvalid(_("A percentage is above 0 and at most 100"))
+    if not MONEY.fullmatch(number) or not 0 < Decimal(number) < MAX_PERCENT:
+        raise CellInvalid(_("A percentage is above 0 and below 100"))
     return Decimal(number).quantize(Decimal("0.01"))
 
 

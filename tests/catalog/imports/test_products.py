@@ -119,7 +119,11 @@ def test_absent_columns_change_nothing(desk: Desk, world: World) -> None:
 
 
 def test_codes_differ_when_only_their_case_does(desk: Desk, world: World) -> None:
-    assert desk.counts("products", row("A"), row("a")) == (2, 0, 0)
+    report = desk.load("products", row("A"), row("a"), accept_warnings=True)
+
+    assert report.created == 2
+    assert set(Sku.objects.values_list("code", flat=True)) == {"A", "a"}
+    assert desk.counts("products", row("A"), row("a")) == (0, 0, 2)
 
 
 def test_category_path_is_made_once_when_rows_name_it(desk: Desk, world: World) -> None:
