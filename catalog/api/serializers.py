@@ -12,7 +12,10 @@ from catalog.models import Sku
 from openplatform.core import errors
 from openplatform.core.api.fields import CodeField, MoneyField, QuantityField, RequestSerializer
 from openplatform.core.api.filters import MAX_BATCH
+from openplatform.core.visible_text import CODE
 from openplatform.regions.models import MAX_CODE_LENGTH
+
+MAX_SELECTED = 20_000
 
 
 class StockItemsList(serializers.ListSerializer[Any]):
@@ -42,13 +45,85 @@ class StockItemRequest(RequestSerializer):
 
 
 class StockChecksRequest(RequestSerializer):
-    """``POST /catalog/stock-checks``."""
+    """``POST /catalog/stock-checks`` and ``POST /catalog/availability-checks``."""
 
     region = CodeField(max_length=MAX_CODE_LENGTH, required=False)
     items = StockItemRequest(many=True)
 
 
+@extend_schema_field({"type": "boolean"})
+class FlagField(serializers.Field[bool, Any, bool, Any]):
+    """``true`` or ``false``; nothing that merely looks like one."""
+
+    default_error_messages = {"invalid": errors.FieldInvalid.title}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+    def to_representation(self, value: bool) -> bool:
+        return value
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "pattern": f"^{CODE.pattern}$"},
+        "maxItems": MAX_SELECTED,
+        "uniqueItems": True,
+    }
+)
+class SelectedCodesField(serializers.Field[list[str], Any, list[str], Any]):
+    """Up to 20,000 codes of SKUs, read in one go; a field an item would take a second."""
+
+    default_error_messages = {"invalid": errors.FieldInvalid.title}
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if not isinstance(data, list):
+            self.fail("invalid")
+        if len(data) > MAX_SELECTED:  # before looking at any of them
+            raise _fault(errors.TooManyItems)
+        faults = {
+            str(index): [ErrorDetail(str(error.title), error.code)]
+            for index, code in enumerate(data)
+            if (error := _fault_of_code(code)) is not None
+        }
+        if faults:
+            raise ValidationError(faults)
+        return data
+
+    def to_representation(self, value: list[str]) -> list[str]:
+        return value
+
+
+def _fault_of_code(code: Any) -> type[errors.DomainError] | None:
+    if not isinstance(code, str):
+        return errors.FieldInvalid
+    return None if CODE.fullmatch(code) else errors.StringInvalid
+
+
+class SelectionRequest(RequestSerializer):
+    """``PUT /catalog/selection``."""
+
+    skus = SelectedCodesField()
+    only_these_messages = FlagField(
+        required=False, default=False, help_text="Messages about SKUs come of these alone"
+    )
+
+
 # Answers
+
+
+class SelectionSerializer(serializers.Serializer[Any]):
+    """The SKUs that the caller really sells."""
+
+    skus = serializers.ListField(
+        child=serializers.CharField(), help_text="Those that it still sees, by code"
+    )
+    only_these_messages = serializers.BooleanField(
+        help_text="Messages about SKUs come of the selected ones alone"
+    )
 
 
 class SkuErrorSerializer(serializers.Serializer[Any]):
@@ -132,14 +207,28 @@ class SkuCategorySerializer(serializers.Serializer[Any]):
     path = CategoryStepSerializer(many=True, help_text="From the root, itself included")
 
 
+class ImageSizeSerializer(serializers.Serializer[Any]):
+    """A picture in one size."""
+
+    url = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
 class ImageSerializer(serializers.Serializer[Any]):
     """A picture."""
 
-    url = serializers.CharField()
+    url = serializers.CharField(
+        help_text="A picture that we keep has an address that needs no key and never changes"
+    )
     is_main = serializers.BooleanField()
     position = serializers.IntegerField()
     width = serializers.IntegerField(allow_null=True)
     height = serializers.IntegerField(allow_null=True)
+    sizes = ImageSizeSerializer(
+        many=True,
+        help_text="The smallest first, the picture itself last; none of a picture elsewhere",
+    )
 
 
 class SkuSerializer(serializers.Serializer[Any]):
@@ -200,9 +289,9 @@ class ShelfStatesSerializer(serializers.Serializer[Any]):
 
 
 class NextPriceSerializer(serializers.Serializer[Any]):
-    """Prices to come."""
+    """The next prices that are known to come."""
 
-    effective_at = serializers.DateTimeField()
+    effective_at = serializers.DateTimeField(help_text="From this moment on")
     market_price = MoneyField()
     sale_price = MoneyField()
     purchase_price = MoneyField()
@@ -220,6 +309,27 @@ class PriceSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     tax_rate = serializers.CharField(help_text='`"0.13"` means 13 %')
     next_change = NextPriceSerializer(allow_null=True)
+
+
+class FormerPriceSerializer(serializers.Serializer[Any]):
+    """Prices of a SKU for a while."""
+
+    effective_at = serializers.DateTimeField(help_text="From this moment on")
+    until = serializers.DateTimeField(
+        allow_null=True, help_text="This moment not included; null: nothing else is known"
+    )
+    market_price = MoneyField()
+    sale_price = MoneyField()
+    purchase_price = MoneyField(help_text="The caller's own")
+    floor_price = MoneyField(allow_null=True)
+
+
+class PriceHistorySerializer(serializers.Serializer[Any]):
+    """What a SKU cost the caller."""
+
+    sku = serializers.CharField()
+    currency = serializers.CharField()
+    results = FormerPriceSerializer(many=True)
 
 
 class PricesSerializer(serializers.Serializer[Any]):
@@ -245,3 +355,58 @@ class StockAnswersSerializer(serializers.Serializer[Any]):
     """Whether quantities can be delivered."""
 
     results = entries_of("StockAnswerOrError", StockAnswerSerializer)
+
+
+class RegionServedSerializer(serializers.Serializer[Any]):
+    """A region that a SKU is delivered to, all of it."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+
+
+class AvailabilityErrorSerializer(serializers.Serializer[Any]):
+    """A reason why a line cannot be ordered, as a refused order names it, and what would fix it."""
+
+    pointer = serializers.CharField(help_text="JSON pointer into the request: `/items/0/quantity`")
+    code = serializers.CharField(
+        help_text="`sku_not_available`, `below_minimum`, `wrong_step`, `region_not_served`, "
+        "`sku_off_shelf` or `stock_insufficient`"
+    )
+    detail = serializers.CharField()
+    sku = serializers.CharField(required=False)
+    minimum = QuantityField(required=False, help_text="With `below_minimum`")
+    step = QuantityField(required=False, help_text="With `wrong_step`")
+    allowed_quantities = serializers.ListField(
+        child=QuantityField(),
+        required=False,
+        help_text="With `below_minimum` and `wrong_step`: the nearest ones, below and above",
+    )
+    next_listing_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="With `sku_off_shelf`: when it is to be on the shelf, if that is set",
+    )
+    regions_served = RegionServedSerializer(
+        many=True,
+        required=False,
+        help_text="With `region_not_served`: the highest regions that are served whole, by code, "
+        "at most 100",
+    )
+
+
+class AvailabilitySerializer(serializers.Serializer[Any]):
+    """Whether a line can be ordered now, and every reason why not."""
+
+    sku = serializers.CharField()
+    quantity = QuantityField()
+    region = serializers.CharField(
+        allow_null=True, help_text="The one asked about; of a retired one, its successor"
+    )
+    orderable = serializers.BooleanField()
+    errors = AvailabilityErrorSerializer(many=True)  # type: ignore[assignment] # a field all the same
+
+
+class AvailabilitiesSerializer(serializers.Serializer[Any]):
+    """Whether lines can be ordered now."""
+
+    results = AvailabilitySerializer(many=True)

@@ -23,6 +23,9 @@ GRAMS = """
     $$
 """
 
+# What a request may take is not enough for the rows of a full catalogue.
+TAKE_TIME = "SET LOCAL statement_timeout = 0"
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -32,6 +35,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(TAKE_TIME, migrations.RunSQL.noop),
         migrations.RunSQL(GRAMS, "DROP FUNCTION catalog_grams(text)"),
         migrations.CreateModel(
             name="CategoryAttribute",

@@ -26,10 +26,14 @@ NEXT_MOVES = """
     END
 """
 
+# What a request may take is not enough for the rows of a full catalogue.
+TAKE_TIME = "SET LOCAL statement_timeout = 0"
+
 
 class Migration(migrations.Migration):
     dependencies = [("catalog", "0003_catalogue"), ("accounts", "0004_keys_and_holds")]
     operations = [
+        migrations.RunSQL(TAKE_TIME, migrations.RunSQL.noop),
         migrations.RunSQL(FIRST_PRICES, migrations.RunSQL.noop),
         migrations.RunSQL(STAMPS, migrations.RunSQL.noop),
         migrations.RunSQL(NEXT_MOVES, migrations.RunSQL.noop),

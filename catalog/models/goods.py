@@ -115,13 +115,28 @@ class Product(models.Model):
 
 
 class FormerPlacement(models.Model):
-    """Where a product stood until it was moved; where it stands now is the product's own.
+    """Where a product, or a SKU by itself, stood until it was moved; where a product stands now is
+    its own.
 
-    What a SKU cost on some day depends on the category and brand of that day.
+    What a SKU cost on some day depends on the category and brand of that day. One that goes over to
+    another product takes along where it stood until then; from then on it stood where that product
+    did.
     """
 
     product = models.ForeignKey(
-        Product, models.CASCADE, related_name="former_placements", verbose_name=_("product")
+        Product,
+        models.CASCADE,
+        null=True,
+        related_name="former_placements",
+        verbose_name=_("product"),
+    )
+    sku = models.ForeignKey(
+        "Sku",
+        models.CASCADE,
+        null=True,
+        db_index=False,
+        related_name="former_placements",
+        verbose_name=_("SKU"),
     )
     category_path = ArrayField(models.BigIntegerField(), verbose_name=_("path"))
     brand = models.ForeignKey(
@@ -132,10 +147,23 @@ class FormerPlacement(models.Model):
     class Meta:
         verbose_name = _("former placement")
         verbose_name_plural = _("former placements")
-        indexes = [models.Index(fields=["product", "until_at"], name="former_placement_product")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(product__isnull=True) ^ models.Q(sku__isnull=True),
+                name="former_placement_of_product_or_sku",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["product", "until_at"], name="former_placement_product"),
+            models.Index(
+                fields=["sku", "until_at"],
+                name="former_placement_sku",
+                condition=models.Q(sku__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.product.code} {self.until_at:%Y-%m-%d}"
+        return f"{self.sku or self.product} {self.until_at:%Y-%m-%d}"
 
 
 class Sku(models.Model):

@@ -208,18 +208,26 @@ class SkuStamp(models.Model):
 
     Written by :func:`catalog.services.changes.stamp_skus` only. What changes for everybody moves
     ``Sku.updated_at``; the later of the two counts. Every SKU that a partner sees has one, from
-    when it came into sight.
+    when it came into sight. A pool of 50,000 that 25 partners see writes a million at once, which
+    would take four times as long if the database checked what each row points to; nothing that
+    they point to is ever deleted.
     """
 
     partner = models.ForeignKey(
         "accounts.Partner",
         models.CASCADE,
         db_index=False,
+        db_constraint=False,
         related_name="+",
         verbose_name=_("partner"),
     )
     sku = models.ForeignKey(
-        Sku, models.CASCADE, db_index=False, related_name="stamps", verbose_name=_("SKU")
+        Sku,
+        models.CASCADE,
+        db_index=False,
+        db_constraint=False,
+        related_name="stamps",
+        verbose_name=_("SKU"),
     )
     # The SKU's, which never changes: lists by update come in the order of time and code.
     code = models.CharField(_("code"), max_length=64, editable=False)

@@ -59,7 +59,7 @@ class PriceChange(models.Model):
 
 
 class PurchasePrice(models.Model):
-    """An agreement with a partner: a fixed price of a SKU, or a percentage of the sale price of a
+    """An agreement with a partner: a fixed price of a SKU, or a percentage off the sale price of a
     SKU, a category with everything below it, a brand, or everything.
 
     SKU comes before deepest category before brand before everything, then the later start. Without
@@ -101,12 +101,12 @@ class PurchasePrice(models.Model):
     )
     fixed_price = AmountField(_("fixed price"), null=True, blank=True)
     discount_percent = models.DecimalField(
-        _("percent of the sale price"),
+        _("percent off the sale price"),
         max_digits=5,
         decimal_places=2,
         null=True,
         blank=True,
-        help_text=_("85 means 85 % of the sale price"),
+        help_text=_("15 means 15 % off: 85 % of the sale price is paid"),
     )
     starts_at = models.DateTimeField(_("starts at"), db_default=Now())
     ends_at = models.DateTimeField(_("ends at"), null=True, blank=True)
@@ -138,7 +138,7 @@ class PurchasePrice(models.Model):
                 condition=(
                     models.Q(sku__isnull=False, fixed_price__gt=0, discount_percent__isnull=True)
                     | models.Q(
-                        fixed_price__isnull=True, discount_percent__gt=0, discount_percent__lte=100
+                        fixed_price__isnull=True, discount_percent__gte=0, discount_percent__lt=100
                     )
                 ),
                 name="purchase_price_fixed_or_percent",

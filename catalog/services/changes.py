@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from itertools import islice
 
 from openplatform.core.locking import require_transaction
 from openplatform.core.statements import send
@@ -18,16 +19,18 @@ PRICE_CHANGED = "price.changed"
 # What a pool's rules look at, besides prices.
 RULED_FIELDS = frozenset({"category", "brand"})
 
-# In the order of the unique constraint, so that two of these never wait for each other.
+# In the order of the unique constraint, so that two of these never wait for each other. What moved
+# for everybody at that moment anyway, as every new SKU did, needs no stamp.
 STAMP = """
     INSERT INTO catalog_skustamp AS known (partner_id, sku_id, code, changed_at)
     SELECT pair.partner_id, sku.id, sku.code, %s
     FROM unnest(%s::bigint[], %s::bigint[]) AS pair (partner_id, sku_id)
-    JOIN catalog_sku sku ON sku.id = pair.sku_id
+    JOIN catalog_sku sku ON sku.id = pair.sku_id AND sku.updated_at < %s
     GROUP BY pair.partner_id, sku.id ORDER BY pair.partner_id, sku.id
     ON CONFLICT (partner_id, sku_id) DO UPDATE
         SET changed_at = greatest(known.changed_at, excluded.changed_at)
 """
+STAMPED_AT_ONCE = 20_000  # pairs; a full pool opened to many partners makes millions
 TOUCH = """
     WITH locked AS MATERIALIZED (
         SELECT id FROM catalog_sku WHERE id = ANY(%(sku_ids)s::bigint[])
@@ -44,9 +47,12 @@ TOUCH = """
 def stamp_skus(*, pairs: Mapping[int, Collection[int]], now: datetime) -> None:
     """Step: SKUs changed for some partners alone (partner id → SKU ids)."""
     require_transaction()
-    flat = [(partner_id, sku_id) for partner_id, ids in pairs.items() for sku_id in ids]
-    if flat:
-        send(STAMP, [now, [pair[0] for pair in flat], [pair[1] for pair in flat]])
+    ordered = (
+        (partner_id, sku_id) for partner_id in sorted(pairs) for sku_id in sorted(pairs[partner_id])
+    )
+    while parcel := list(islice(ordered, STAMPED_AT_ONCE)):
+        partner_ids, sku_ids = zip(*parcel, strict=True)
+        send(STAMP, [now, list(partner_ids), list(sku_ids), now])
 
 
 def tell_updated(*, fields: Mapping[int, Collection[str]], now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from catalog.models import Category, PoolAssignment, PoolMembership, Product, Sku
+from catalog.models import Category, PoolAssignment, PoolMembership, Product, Sku, SkuStamp
 from openplatform.core.clock import PLATFORM_ZONE
 from tests.cast import World
 
@@ -35,6 +35,7 @@ def settle(world: World) -> None:
     Sku.objects.update(updated_at=SETTLED_AT)
     PoolMembership.objects.update(created_at=SETTLED_AT)
     PoolAssignment.objects.update(created_at=SETTLED_AT)
+    SkuStamp.objects.update(changed_at=SETTLED_AT)
 
 
 def codes_of(response: object) -> list[str]:

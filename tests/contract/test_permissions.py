@@ -53,12 +53,22 @@ CALLS = {
     "list_images": Call(lambda _w: "/catalog/images?sku=A"),
     "list_shelf_states": Call(lambda _w: "/catalog/shelf-states?sku=A"),
     "list_prices": Call(lambda _w: "/catalog/prices?sku=A"),
+    "list_price_history": Call(lambda _w: "/catalog/skus/A/price-history", is_own=True),
     "list_categories": Call(lambda _w: "/catalog/categories?code=home"),
     "get_category": Call(lambda _w: "/catalog/categories/home", is_own=True),
+    "check_availability": Call(
+        lambda _w: "/catalog/availability-checks",
+        {"region": BEIJING, "items": [{"sku": "A", "quantity": 1}]},
+    ),
     "check_stock": Call(
         lambda _w: "/catalog/stock-checks",
         {"region": BEIJING, "items": [{"sku": "A", "quantity": 1}]},
     ),
+    "get_selection": Call(lambda _w: "/catalog/selection"),
+    "replace_selection": Call(
+        lambda _w: "/catalog/selection", {"skus": ["A"], "only_these_messages": True}
+    ),
+    "delete_selection": Call(lambda _w: "/catalog/selection"),
     "list_orders": Call(lambda _w: "/orders"),
     "place_order": Call(lambda _w: "/orders", order_body("M-9"), 201),
     "get_order": Call(lambda w: f"/orders/{w['paid']}", is_own=True),

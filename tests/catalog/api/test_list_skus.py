@@ -5,8 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 
-from catalog.models import Pool, PoolAssignment, PoolMembership, PurchasePrice, Sku
+from catalog.models import Brand, Pool, PoolAssignment, PoolMembership, Sku
+from catalog.services.base_prices import BasePrices, set_prices
+from catalog.services.changes import tell_updated
+from catalog.services.membership import assign_partners, curate_pool
+from catalog.services.pricing import PriceDraft, make_agreement
 from openplatform.core import clock
 from tests.cast import Api, Merchant, World
 from tests.catalog.range import (
@@ -150,44 +155,40 @@ def test_as_of_is_earlier_than_the_request_when_asked_for_updates(
 
 
 def _touch_sku(sku: Sku, merchant: Merchant) -> None:
-    Sku.objects.update(updated_at=LATER)
+    with transaction.atomic():
+        tell_updated(fields={sku.pk: ("unit",)}, now=LATER)
 
 
-def _join_pool(sku: Sku, merchant: Merchant) -> None:
-    PoolMembership.objects.update(created_at=LATER)
+def _leave_and_rejoin(sku: Sku, merchant: Merchant) -> None:
+    curate_pool(pool_code="pool", remove=["A"], actor="test", now=SETTLED_AT)
+    curate_pool(pool_code="pool", add=["A"], actor="test", now=LATER)
 
 
-def _open_pool(sku: Sku, merchant: Merchant) -> None:
-    PoolAssignment.objects.update(created_at=LATER)
+def _open_again(sku: Sku, merchant: Merchant) -> None:
+    assign_partners(pool_code="pool", partner_codes=[], actor="test", now=SETTLED_AT)
+    assign_partners(pool_code="pool", partner_codes=["acme"], actor="test", now=LATER)
 
 
-def _change_agreement(sku: Sku, merchant: Merchant) -> None:
-    _agree(sku, merchant, starts_at=SETTLED_AT, updated_at=LATER)
+def _agree(sku: Sku, merchant: Merchant) -> None:
+    draft = PriceDraft(merchant.partner.pk, sku.pk, Decimal("9.00"), None)
+    make_agreement(draft=draft, actor="test", now=LATER)
 
 
-def _start_agreement(sku: Sku, merchant: Merchant) -> None:
-    _agree(sku, merchant, starts_at=LATER, updated_at=SETTLED_AT)
+def _agree_ahead(sku: Sku, merchant: Merchant) -> None:
+    start = datetime(2999, 1, 1, tzinfo=UTC)  # `next_change` of the prices is another one at once
+    draft = PriceDraft(merchant.partner.pk, sku.pk, Decimal("9.00"), None, starts_at=start)
+    make_agreement(draft=draft, actor="test", now=LATER)
 
 
-def _end_agreement(sku: Sku, merchant: Merchant) -> None:
-    _agree(
-        sku,
-        merchant,
-        starts_at=SETTLED_AT - timedelta(days=1),
-        ends_at=LATER,
-        updated_at=SETTLED_AT,
-    )
+def _reprice(sku: Sku, merchant: Merchant) -> None:
+    prices = BasePrices(Decimal("20.00"), Decimal("9.50"), None, None)
+    with transaction.atomic():
+        set_prices(prices={sku.pk: prices}, actor="test", now=LATER)
 
 
-def _agree(sku: Sku, merchant: Merchant, **times: datetime) -> None:
-    PurchasePrice.objects.create(
-        sku=sku, partner=merchant.partner, fixed_price=Decimal("9.00"), **times
-    )
-
-
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "change",
-    [_touch_sku, _join_pool, _open_pool, _change_agreement, _start_agreement, _end_agreement],
+    "change", [_touch_sku, _leave_and_rejoin, _open_again, _agree, _agree_ahead, _reprice]
 )
 def test_updated_at_moves_when_what_the_merchant_sees_changes(
     shop: World, merchant: Merchant, change: Any
@@ -205,26 +206,16 @@ def test_updated_at_moves_when_what_the_merchant_sees_changes(
     assert detail.json()["updated_at"] == LATER_TEXT
 
 
-def test_updated_at_stays_when_an_agreement_has_not_started(
-    shop: World, merchant: Merchant
-) -> None:
-    sku = shop.make_sku("A")
-    settle(shop)
-
-    _agree(sku, merchant, starts_at=datetime(2999, 1, 1, tzinfo=UTC), updated_at=SETTLED_AT)
-    response = merchant.api.get("/catalog/skus")
-
-    assert [row["updated_at"] for row in response.json()["results"]] == [SETTLED_TEXT]
-
-
+@pytest.mark.django_db(transaction=True)
 def test_updated_at_stays_when_a_change_is_another_merchants(
     shop: World, merchant: Merchant, stranger: Merchant
 ) -> None:
     sku = shop.make_sku("A")
     settle(shop)
 
-    shop.open_pool_to(stranger)
-    _agree(sku, stranger, starts_at=LATER, updated_at=LATER)
+    codes = ["acme", "stranger"]
+    assign_partners(pool_code="pool", partner_codes=codes, actor="test", now=LATER)
+    _agree(sku, stranger)
     response = merchant.api.get("/catalog/skus")
 
     assert [row["updated_at"] for row in response.json()["results"]] == [SETTLED_TEXT]
@@ -243,8 +234,20 @@ def test_updated_at_stays_when_a_change_is_another_merchants(
         ({"shelf_state": "off_shelf"}, ["C"]),
         ({"shelf_state": "on_shelf", "category": "kitchen"}, ["B"]),
         ({"q": "厨师"}, ["C"]),
+        ({"q": "师"}, ["C"]),
         ({"q": "PAN"}, ["B"]),
+        ({"q": "ｐａｎ"}, ["B"]),
         ({"q": "69012"}, ["A"]),
+        ({"q": "６９０１２"}, ["A"]),
+        ({"q": "WÜST"}, ["B"]),
+        ({"q": "off pan"}, ["B"]),
+        ({"q": "pan　wüsthof"}, ["B"]),
+        ({"q": "pan 厨师"}, []),
+        ({"q": "c"}, ["C"]),
+        ({"q": "师厨"}, []),
+        ({"q": "a" * 200}, []),
+        ({"q": "厨 " * 100}, ["C"]),
+        ({"q": " "}, ["A", "B", "C"]),
         ({"q": "50%"}, ["B"]),
         ({"q": "_"}, []),
         ({"q": "\\"}, []),
@@ -258,7 +261,8 @@ def test_only_matching_skus_are_listed_when_filtered(
     knives = make_category("knives", "刀具", kitchen)
     make_category("garden", "花园", None)
     shop.make_sku("A", name="台灯", barcode="6901234567892")
-    shop.make_sku("B", name="Pan 50% off", product=make_product("P1", kitchen))
+    brand = Brand.objects.create(name="Wüsthof")
+    shop.make_sku("B", name="Pan 50% off", product=make_product("P1", kitchen, brand=brand))
     shop.make_sku(
         "C",
         name="厨师刀",
@@ -328,9 +332,15 @@ def test_refused_when_the_cursor_is_of_the_other_order(shop: World, merchant: Me
 
 
 @pytest.mark.parametrize(
-    ("filters", "count"), [({}, 2), ({"updated_after": "2000-01-01T00:00:00Z"}, 3)]
+    ("filters", "count"),
+    [
+        ({}, 3),  # limits, how much the merchant sees, page
+        ({"updated_after": "2000-01-01T00:00:00Z"}, 4),  # and `as_of`
+        ({"q": "商品"}, 4),  # and the words
+        ({"category": "home", "shelf_state": "on_shelf"}, 3),
+    ],
 )
-def test_page_takes_one_statement_when_it_is_full(
+def test_page_takes_few_statements_when_it_is_full(
     shop: World,
     merchant: Merchant,
     django_assert_num_queries: Any,
@@ -341,7 +351,7 @@ def test_page_takes_one_statement_when_it_is_full(
         shop.make_sku(f"SKU-{number:03}")
     merchant.api.get("/catalog/skus", limit=1)  # from here on the key is known
 
-    with django_assert_num_queries(count):  # limits and page; by update one more, for `as_of`
+    with django_assert_num_queries(count):
         response = merchant.api.get("/catalog/skus", limit=100, **filters)
 
     assert len(response.json()["results"]) == 100

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
+from typing import Any
 
-from catalog.models import PoolMembership, Sku
+import pytest
+
+from catalog.models import PoolAssignment, PoolMembership, Sku, SkuStamp
+from catalog.selectors import skus
 from catalog.selectors.skus import SkuFilters, get_changed_at, page_by_code, page_by_update
 from tests.cast import Merchant, World
 from tests.catalog.range import LATER, SETTLED_AT, settle
@@ -78,7 +83,85 @@ def test_only_visible_skus_have_a_time_when_asked_for_changes(
     assert strange == {}
 
 
-def test_signs_stand_for_themselves_when_text_is_searched() -> None:
-    filters = SkuFilters(text="50%_\\")
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a merchant saw too many SKUs to look at them all, with short stretches of index."""
+    monkeypatch.setattr(skus, "FEW_SEEN", 0)
+    monkeypatch.setattr(skus, "FEW_FOUND", 0)
+    monkeypatch.setattr(skus, "REACH", skus.REACH.replace("LIMIT 5001", "LIMIT 1"))
+    monkeypatch.setattr(skus, "STRETCHES", (2, 3))
 
-    assert filters.parameters()["text"] == "%50\\%\\_\\\\%"
+
+@pytest.fixture
+def history(shop: World, merchant: Merchant, stranger: Merchant) -> list[tuple[str, int]]:
+    """40 SKUs with times of their own; those that the merchant sees, each with when it changed."""
+    shop.open_pool_to(stranger)
+    PoolAssignment.objects.update(created_at=SETTLED_AT)
+    chance = Random(7)
+    expected = []
+    for number in range(40):
+        code = f"S{chance.randrange(10**6):06}"
+        sku = shop.make_sku(code, in_pool=number % 4 > 0)
+        update, stamp, theirs = (chance.randrange(12) for _ in range(3))
+        Sku.objects.filter(pk=sku.pk).update(updated_at=SETTLED_AT + timedelta(hours=update))
+        for partner, hours in ((merchant.partner, stamp), (stranger.partner, theirs)):
+            SkuStamp.objects.filter(sku=sku, partner=partner).update(
+                changed_at=SETTLED_AT + timedelta(hours=hours)
+            )
+        if number % 4 > 0:
+            expected.append((code, max(update, stamp)))
+    return sorted(expected)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+@pytest.mark.parametrize("is_walked", [True, False])
+def test_pages_have_every_sku_once_in_order_whatever_their_length(
+    history: list[tuple[str, int]],
+    merchant: Merchant,
+    request: pytest.FixtureRequest,
+    *,
+    is_walked: bool,
+    limit: int,
+) -> None:
+    if is_walked:
+        request.getfixturevalue("many")
+    own: dict[str, Any] = {"partner_id": merchant.partner.pk, "filters": ALL, "limit": limit}
+
+    by_code: list[skus.SkuRow] = []
+    while page := page_by_code(**own, after=by_code[-1].code if by_code else None):
+        by_code += page
+    by_update: list[skus.SkuRow] = []
+    while page := page_by_update(
+        **own,
+        since=SETTLED_AT + timedelta(hours=3),
+        after=(by_update[-1].updated_at, by_update[-1].code) if by_update else None,
+    ):
+        by_update += page
+
+    assert [(row.code, row.updated_at) for row in by_code] == [
+        (code, SETTLED_AT + timedelta(hours=hours)) for code, hours in history
+    ]
+    assert [(row.code, row.updated_at) for row in by_update] == [
+        (code, SETTLED_AT + timedelta(hours=hours))
+        for hours, code in sorted((hours, code) for code, hours in history)
+        if hours >= 3
+    ]
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(
+    "filters", [SkuFilters(text="s 商品"), SkuFilters(category="home", shelf_state="on_shelf")]
+)
+def test_filters_hold_when_indexes_are_walked(
+    history: list[tuple[str, int]], merchant: Merchant, filters: SkuFilters
+) -> None:
+    off_shelf = history[0][0]
+    Sku.objects.filter(code=off_shelf).update(shelf_state="off_shelf", name="other")
+
+    own: dict[str, Any] = {"partner_id": merchant.partner.pk, "filters": filters, "limit": 100}
+    by_code = page_by_code(**own, after=None)
+    by_update = page_by_update(**own, since=None, after=None)
+
+    codes = [code for code, _hours in history[1:]]
+    assert [row.code for row in by_code] == codes
+    assert sorted(row.code for row in by_update) == codes
