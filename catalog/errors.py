@@ -47,3 +47,21 @@ class StockInsufficient(DomainError):
     code = "stock_insufficient"
     status = 409
     title = _("There is not enough stock for the region")
+
+
+class PreviewOutdated(DomainError):
+    code = "preview_outdated"
+    status = 409
+    title = _("The numbers have changed since the preview; look at them again")
+
+
+class AgreementConflict(DomainError):
+    code = "agreement_conflict"
+    status = 409
+    title = _("Somebody has edited or withdrawn this agreement meanwhile")
+
+
+class PriceChangeConflict(DomainError):
+    code = "price_change_conflict"
+    status = 409
+    title = _("This price change has taken effect or was withdrawn meanwhile")

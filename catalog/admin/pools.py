@@ -1,39 +1,64 @@
-"""Pools, who sees them, and agreed prices in the back office."""
+"""Pools in the back office: SKUs, rules and partners change on pages that show first whom it
+concerns."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
-    RangeDateFilter,
-)
 
-from catalog.forms import (
+from catalog.admin.chosen_skus import ChosenSkus
+from catalog.admin.pool_history import (
+    ExclusionInline,
+    HistoryInline,
+    PoolChangeInline,
+    link_to_sku,
+)
+from catalog.admin.previewed import PreviewedAct, Shown, answer_previewed
+from catalog.admin.seen_by import answer_seen_by, url_of_sight
+from catalog.forms.pools import (
+    AddRuleForm,
     AssignForm,
     CurateForm,
-    PurchasePriceForm,
+    PoolActForm,
+    RemoveRulesForm,
+    sign_skus,
 )
 from catalog.models import (
     Pool,
     PoolAssignment,
     PoolMembership,
-    PurchasePrice,
+    PoolRule,
+    Sku,
 )
-from catalog.services.membership import assign_partners, curate_pool
+from catalog.selectors.pools import Act
+from catalog.services.curating import (
+    Preview,
+    change_pool,
+    change_rules,
+    open_pool,
+    preview_act,
+    preview_partners,
+    preview_rules,
+)
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
-from openplatform.core.admin.form_pages import Values, answer_form_page
+from openplatform.core.admin.form_pages import Values
 from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyInline
 from openplatform.core.errors import type_of_text
+
+__all__ = ["PoolActions", "PoolAdmin", "PoolChangeInline"]
+
+MAY_CURATE = "catalog.change_pool"
 
 
 class MembershipInline(ReadOnlyInline):
@@ -41,10 +66,9 @@ class MembershipInline(ReadOnlyInline):
 
     model = PoolMembership
     verbose_name_plural = _("SKUs")
-    ordering = ("-id",)
     per_page = 50
-    fields = ("code", "name", "sale_price", "shelf_state", "created_at")
-    readonly_fields = ("code", "name", "sale_price", "shelf_state")
+    fields = ("code", "name", "sale_price", "shelf_state", "brought_by", "created_at")
+    readonly_fields = ("code", "name", "sale_price", "shelf_state", "brought_by")
     show_change_link = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PoolMembership]:
@@ -55,8 +79,7 @@ class MembershipInline(ReadOnlyInline):
     @display(description=_("code"))
     def code(self, membership: PoolMembership) -> SafeString:
         """A link to the SKU."""
-        url = reverse("admin:catalog_sku_change", args=(membership.sku_id,))
-        return format_html('<a href="{}">{}</a>', url, membership.sku.code)
+        return link_to_sku(membership.sku)
 
     @display(description=_("name"))
     def name(self, membership: PoolMembership) -> str:
@@ -73,28 +96,67 @@ class MembershipInline(ReadOnlyInline):
         """Of the SKU."""
         return membership.sku.get_shelf_state_display()
 
+    @display(description=_("in it"))
+    def brought_by(self, membership: PoolMembership) -> type_of_text:
+        """By hand or by a rule."""
+        return _("By hand") if membership.is_picked else _("By a rule")
+
+
+class RuleInline(ReadOnlyInline):
+    """What fills a pool by condition."""
+
+    model = PoolRule
+    verbose_name_plural = _("rules")
+    ordering = ("pk",)
+    fields = ("category", "brand", "min_price", "max_price", "created_at")
+    show_change_link = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PoolRule]:
+        """With what they name."""
+        rules: QuerySet[PoolRule] = super().get_queryset(request)
+        return rules.select_related("category", "brand")
+
 
 class AssignmentInline(ReadOnlyInline):
     """The partners that see a pool."""
 
     model = PoolAssignment
     verbose_name_plural = _("partners")
-    fields = ("partner", "created_at")
+    fields = ("partner", "created_at", "sight")
+    readonly_fields = ("sight",)
     show_change_link = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PoolAssignment]:
+        """With the partners."""
+        assignments: QuerySet[PoolAssignment] = super().get_queryset(request)
+        return assignments.select_related("partner")
+
+    @display(description=_("catalogue"))
+    def sight(self, assignment: PoolAssignment) -> SafeString:
+        """A link to the catalogue as the partner sees it."""
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>',
+            url_of_sight(assignment.partner),
+            _("As it sees it"),
+        )
 
 
 @admin.register(Pool)
 class PoolAdmin(ModelAdmin):
-    """Pools: the SKUs and partners change on pages of their own, which tell the merchants."""
+    """Pools: what is in them and who sees them changes on pages of their own."""
 
     list_display = ("code", "name", "purpose", "sku_count", "partner_count")
     search_fields = ("code", "name", "purpose")
     search_help_text = _("Code, name or purpose")
     fields = ("code", "name", "purpose")
     readonly_on_change = ("code",)
-    inlines = (MembershipInline, AssignmentInline)
-    actions_detail = ("curate", "assign")
-    actions_row = ("curate", "assign")
+    inlines = (MembershipInline, RuleInline, ExclusionInline, AssignmentInline, HistoryInline)
+    actions_detail = (
+        "curate",
+        "assign",
+        {"title": _("Rules"), "icon": "rule", "items": ["add_rule", "remove_rules"]},
+    )
+    actions_row = ("curate", "assign", "show_history")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pool]:
         """With the numbers of SKUs and partners."""
@@ -104,6 +166,11 @@ class PoolAdmin(ModelAdmin):
             partners_of_it=Count("assignments", distinct=True),
         )
 
+    def get_urls(self) -> list[URLPattern]:
+        """With the catalogue as one merchant sees it."""
+        sight = self.admin_site.admin_view(partial(answer_seen_by, self))
+        return [path("seen-by/", sight, name="catalog_pool_seen_by"), *super().get_urls()]
+
     @action(
         description=_("Add or remove SKUs"),
         permissions=["change"],
@@ -111,58 +178,136 @@ class PoolAdmin(ModelAdmin):
         is_primary=True,
     )
     def curate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Take SKUs in and out by their codes."""
+        """Take SKUs in and out, exclude them or lift that, by their codes or a file."""
         pool: Pool = self.get_row(request, object_id)
 
-        def call(values: Values) -> type_of_text:
-            curate_pool(
-                pool_code=pool.code,
-                add=values["add"],
-                remove=values["remove"],
-                actor=request.user.get_username(),
-            )
-            return _("The pool holds %(count)d SKUs now") % {"count": pool.memberships.count()}
+        def look(values: Values) -> Shown:
+            act, sku_ids = Act(values["act"]), values["sku_ids"]
+            carried = {"chosen": sign_skus(sku_ids), "codes": "", "file": ""}
+            preview = preview_act(pool=pool, act=act, sku_ids=sku_ids)
+            return Shown(preview, act, values["unknown"], carried)
 
-        return answer_form_page(
+        def call(values: Values, expected: str) -> Preview:
+            return _change(request, pool, values["act"], values["sku_ids"], expected)
+
+        return answer_previewed(
             self,
             request,
-            form_class=CurateForm,
-            title=_("Add or remove SKUs"),
-            submit=_("Change the pool"),
-            call=call,
-            back_to=reverse("admin:catalog_pool_change", args=(pool.pk,)),
-            subject=pool,
-            intro=_("Codes that are in the pool already, or not, stay as they are."),
+            PreviewedAct(
+                form_class=CurateForm,
+                title=_("Add or remove SKUs"),
+                submit=_("Change the pool"),
+                look=look,
+                act=call,
+                done=_tell_skus,
+                back_to=_url_of(pool),
+                initial={
+                    name: request.GET[name] for name in ("act", "codes") if name in request.GET
+                },
+                subject=pool,
+            ),
         )
 
-    @action(
-        description=_("Choose partners"),
-        permissions=["change"],
-        icon="group_add",
-    )
+    @action(description=_("Choose partners"), permissions=["change"], icon="group_add")
     def assign(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Open the pool to partners, or close it to them."""
         pool: Pool = self.get_row(request, object_id)
 
-        def call(values: Values) -> type_of_text:
-            codes = [partner.code for partner in values["partners"]]
-            assign_partners(
-                pool_code=pool.code, partner_codes=codes, actor=request.user.get_username()
-            )
-            return _("The pool is open to %(count)d partners now") % {"count": len(codes)}
+        def ids_of(values: Values) -> list[int]:
+            return [partner.pk for partner in values["partners"]]
 
-        return answer_form_page(
+        def call(values: Values, expected: str) -> Preview:
+            return open_pool(
+                pool_code=pool.code, partner_ids=ids_of(values), expected=expected, **_by(request)
+            )
+
+        def done(_preview: Preview) -> type_of_text:
+            return _("The pool is open to %(count)d partners now") % {
+                "count": pool.assignments.count()
+            }
+
+        return answer_previewed(
             self,
             request,
-            form_class=AssignForm,
-            title=_("Choose partners"),
-            submit=_("Open the pool to these"),
-            call=call,
-            back_to=reverse("admin:catalog_pool_change", args=(pool.pk,)),
-            initial={"partners": list(pool.assignments.values_list("partner_id", flat=True))},
-            subject=pool,
-            intro=_("Each partner is told which SKUs came into its sight or left it."),
+            PreviewedAct(
+                form_class=AssignForm,
+                title=_("Choose partners"),
+                submit=_("Open the pool to these"),
+                look=lambda values: Shown(preview_partners(pool=pool, partner_ids=ids_of(values))),
+                act=call,
+                done=done,
+                back_to=_url_of(pool),
+                initial={"partners": list(pool.assignments.values_list("partner_id", flat=True))},
+                subject=pool,
+                intro=_("Each partner is told which SKUs came into its sight or left it."),
+            ),
         )
+
+    @action(description=_("Add a rule"), permissions=["change"], icon="add")
+    def add_rule(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Fill the pool by condition."""
+        pool: Pool = self.get_row(request, object_id)
+
+        def call(values: Values, expected: str) -> Preview:
+            return change_rules(
+                pool_code=pool.code, add=[values["rule"]], expected=expected, **_by(request)
+            )
+
+        return answer_previewed(
+            self,
+            request,
+            PreviewedAct(
+                form_class=AddRuleForm,
+                title=_("Add a rule"),
+                submit=_("Add the rule"),
+                look=lambda values: Shown(preview_rules(pool=pool, add=[values["rule"]])),
+                act=call,
+                done=_tell_skus,
+                back_to=_url_of(pool),
+                subject=pool,
+                intro=_(
+                    "A SKU that meets all conditions of one rule is in the pool, now and later,"
+                    " unless it is excluded. When it no longer meets any, it leaves, unless it was"
+                    " picked by hand."
+                ),
+            ),
+        )
+
+    @action(description=_("Remove rules"), permissions=["change"], icon="remove")
+    def remove_rules(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the rules brought leaves with them."""
+        pool: Pool = self.get_row(request, object_id)
+
+        def ids_of(values: Values) -> list[int]:
+            return [rule.pk for rule in values["rules"]]
+
+        def call(values: Values, expected: str) -> Preview:
+            return change_rules(
+                pool_code=pool.code, remove=ids_of(values), expected=expected, **_by(request)
+            )
+
+        return answer_previewed(
+            self,
+            request,
+            PreviewedAct(
+                form_class=partial(RemoveRulesForm, pool=pool),
+                title=_("Remove rules"),
+                submit=_("Remove the rules"),
+                look=lambda values: Shown(preview_rules(pool=pool, remove=ids_of(values))),
+                act=call,
+                done=_tell_skus,
+                back_to=_url_of(pool),
+                subject=pool,
+                intro=_("SKUs that only these rules bring leave the pool."),
+            ),
+        )
+
+    @action(description=_("SKUs that came and went"), permissions=["view"], icon="history")
+    def show_history(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """On to the list, where it can be searched."""
+        pool: Pool = self.get_row(request, object_id)
+        url = reverse("admin:catalog_poolchange_changelist")
+        return HttpResponseRedirect(f"{url}?pool__id__exact={pool.pk}")
 
     @display(description=_("SKUs"), ordering="skus_in_it")
     def sku_count(self, pool: Pool) -> int:
@@ -177,42 +322,75 @@ class PoolAdmin(ModelAdmin):
         return count
 
 
-@admin.register(PurchasePrice)
-class PurchasePriceAdmin(ModelAdmin):
-    """Agreements on prices."""
+class PoolActions(ChosenSkus):
+    """For the list of SKUs: what is chosen there goes into pools, or out of them."""
 
-    form = PurchasePriceForm
-    list_display = (
-        "sku", "partner", "fixed_price", "discount_percent", "starts_at", "ends_at", "updated_at",
-    )  # fmt: skip
-    list_filter = (
-        ("partner", AutocompleteSelectFilter),
-        ("starts_at", RangeDateFilter),
+    def get_urls(self) -> list[URLPattern]:
+        """With the page of the action."""
+        page = self.admin_site.admin_view(self._answer_pools)
+        return [path("pools/", page, name="catalog_sku_pools"), *super().get_urls()]
+
+    def has_curate_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change pools."""
+        return bool(request.user.has_perm(MAY_CURATE))
+
+    @action(description=_("Pools…"), permissions=["curate"])
+    def choose_pool(self, request: HttpRequest, queryset: QuerySet[Sku]) -> HttpResponse:
+        """On to the page where pool and act are chosen."""
+        return self.go_with_chosen(request, queryset, reverse("admin:catalog_sku_pools"))
+
+    def _answer_pools(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_curate_permission(request):
+            raise PermissionDenied
+        sku_ids = self.get_chosen_ids(request)
+
+        def look(values: Values) -> Shown:
+            act = Act(values["act"])
+            return Shown(preview_act(pool=values["pool"], act=act, sku_ids=sku_ids), act)
+
+        def call(values: Values, expected: str) -> Preview:
+            return _change(request, values["pool"], values["act"], sku_ids, expected)
+
+        return answer_previewed(
+            self,
+            request,
+            PreviewedAct(
+                form_class=PoolActForm,
+                title=_("Put SKUs into a pool, or take them out"),
+                submit=_("Change the pool"),
+                look=look,
+                act=call,
+                done=_tell_skus,
+                back_to=reverse("admin:catalog_sku_changelist"),
+                intro=_("Chosen: %(count)d SKUs.") % {"count": len(sku_ids)},
+            ),
+        )
+
+
+def _by(request: HttpRequest) -> Mapping[str, Any]:
+    return {"actor": request.user.get_username(), "now": clock.now()}
+
+
+def _change(
+    request: HttpRequest, pool: Pool, act: str, sku_ids: list[int], expected: str
+) -> Preview:
+    return change_pool(
+        pool_code=pool.code, act=Act(act), sku_ids=sku_ids, expected=expected, **_by(request)
     )
-    list_select_related = ("sku", "partner")
-    search_fields = ("sku__code", "sku__name", "partner__code", "partner__name")
-    search_help_text = _("SKU or partner")
-    ordering = ("-id",)
-    readonly_on_change = ("partner", "sku")
-    autocomplete_fields = ("partner", "sku")
-    fields = ("partner", "sku", ("fixed_price", "discount_percent"), "starts_at", "ends_at")
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """A new one starts now."""
-        initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        return {"starts_at": clock.now().replace(microsecond=0), **initial}
 
-    def save_model(
-        self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool
-    ) -> None:
-        """With its stamp."""
-        if not change:
-            obj.updated_at = clock.now()
-        super().save_model(request, obj, form, change)
+def _tell_skus(done: Preview) -> type_of_text:
+    numbers = done.numbers
+    return _(
+        "%(joined)d SKUs came into the pool, %(left)d left it, %(excluded)d are excluded,"
+        " %(merchants)d merchants see a change"
+    ) % {
+        "joined": numbers["picked"] + numbers["brought"],
+        "left": numbers["left"],
+        "excluded": numbers["excluded"],
+        "merchants": len(done.merchants),
+    }
 
-    def set_on_change(self, request: HttpRequest, obj: Any, edited: list[str]) -> list[str]:
-        """The stamp follows every edit."""
-        if not edited:
-            return []
-        obj.updated_at = clock.now()
-        return ["updated_at"]
+
+def _url_of(pool: Pool) -> str:
+    return reverse("admin:catalog_pool_change", args=(pool.pk,))

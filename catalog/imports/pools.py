@@ -40,25 +40,38 @@ class PoolImporter(Importer):
             if pool is None:
                 pool = Pool.objects.create(code=code, **fields)
                 self.context.count(created=1)
-                add_assignments(partners={pool.pk: partner_ids})
+                self._open(pool, partner_ids)
             else:
                 changed = [name for name, value in fields.items() if getattr(pool, name) != value]
                 for name in changed:
                     setattr(pool, name, fields[name])
                 pool.save(update_fields=changed)
-                is_wider = add_assignments(partners={pool.pk: partner_ids})
+                is_wider = self._open(pool, partner_ids)
                 is_updated = bool(changed or is_wider)
                 self.context.count(updated=int(is_updated), unchanged=int(not is_updated))
+
+    def _open(self, pool: Pool, partner_ids: Sequence[int]) -> int:
+        return add_assignments(partners={pool.pk: partner_ids}, now=self.context.now)
 
 
 POOLS = Resource(
     name="pools",
     label=_("Pools"),
     columns=(
-        Column("code", parse_code, is_required=True),
-        Column("name", text_of(120), is_required=True),
-        Column("purpose", text_of(255)),
-        Column("partners", parse_codes),
+        Column(
+            "code",
+            parse_code,
+            is_required=True,
+            help=_("1 to 64 letters, digits, dots, hyphens or underscores; case counts"),
+        ),
+        Column("name", text_of(120), is_required=True, help=_("Its name")),
+        Column("purpose", text_of(255), help=_("What it is for")),
+        Column(
+            "partners",
+            parse_codes,
+            help=_("Codes of partners to show it to, separated by blanks; nobody loses it"),
+        ),
     ),
     importer=PoolImporter,
+    permissions=("catalog.add_pool", "catalog.change_pool", "catalog.add_poolassignment"),
 )

@@ -1,4 +1,4 @@
-"""Who sees which SKU: pools, their SKUs and their partners.
+"""Which SKUs a pool holds, and which partners see it.
 
 Every change first locks all pool rows in ascending order of their ids. A partner sees a SKU as long
 as one pool shows it, so whether a removal ends that depends on all the other pools: two removals
@@ -7,39 +7,71 @@ at once would otherwise each see the other's pool still showing it, and nobody w
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 import structlog
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
-from catalog.models import Pool, PoolAssignment, PoolMembership, Sku
+from catalog.models import Pool, PoolAssignment, PoolChange, PoolMembership, Sku
+from catalog.selectors.pools import Act, PoolPlan, plan_act
+from catalog.services.sight import telling_sight
 from openplatform.audit.services.recording import record_change
 from openplatform.core.errors import DomainError, FieldInvalid, NotFound, refuse_if
 from openplatform.core.locking import require_transaction, transactional
 from openplatform.core.statements import send
-from openplatform.messaging.services.publishing import publish_skus
 
 log = structlog.get_logger(__name__)
 
-SKU_ADDED = "pool.sku_added"
-SKU_REMOVED = "pool.sku_removed"
 BATCH = 2000
-
-# Which partners see each of these SKUs now; without a partner, all are asked about.
-SIGHT = """
-    SELECT membership.sku_id, array_agg(DISTINCT assignment.partner_id)
-    FROM catalog_poolmembership membership
-    JOIN catalog_poolassignment assignment ON assignment.pool_id = membership.pool_id
-    WHERE membership.sku_id = ANY(%s::bigint[])
-        AND (%s::bigint[] IS NULL OR assignment.partner_id = ANY(%s::bigint[]))
-    GROUP BY membership.sku_id
+# A pool of 50,000 SKUs takes longer than a request usually may.
+PATIENCE = (
+    "SET LOCAL statement_timeout = '120s'",
+    "SET LOCAL idle_in_transaction_session_timeout = '120s'",
+)
+# The history comes of the rows that were written, not of those that were meant to be.
+JOIN = """
+    WITH joined AS (
+        INSERT INTO catalog_poolmembership (pool_id, sku_id, is_picked)
+        SELECT %(pool_id)s, sku_id, %(is_picked)s
+        FROM unnest(%(sku_ids)s::bigint[]) AS wanted (sku_id)
+        ON CONFLICT (sku_id, pool_id) DO NOTHING
+        RETURNING pool_id, sku_id
+    )
+    INSERT INTO catalog_poolchange (pool_id, sku_id, kind, cause, actor)
+    SELECT pool_id, sku_id, 'added', %(cause)s, %(actor)s FROM joined ORDER BY sku_id
 """
-
-Partners = frozenset[int]
-NOBODY: Partners = frozenset()
+LEAVE = """
+    WITH gone AS (
+        DELETE FROM catalog_poolmembership member
+        USING unnest(%(sku_ids)s::bigint[]) AS wanted (sku_id)
+        WHERE member.pool_id = %(pool_id)s AND member.sku_id = wanted.sku_id
+        RETURNING member.pool_id, member.sku_id
+    )
+    INSERT INTO catalog_poolchange (pool_id, sku_id, kind, cause, actor)
+    SELECT gone.pool_id, gone.sku_id, 'removed',
+        CASE WHEN exclusion.id IS NULL THEN %(cause)s ELSE 'excluded' END, %(actor)s
+    FROM gone
+    LEFT JOIN catalog_poolexclusion exclusion
+        ON exclusion.sku_id = gone.sku_id AND exclusion.pool_id = gone.pool_id
+    ORDER BY gone.sku_id
+"""
+KEEP = """
+    UPDATE catalog_poolmembership member SET is_picked = true
+    FROM unnest(%(sku_ids)s::bigint[]) AS wanted (sku_id)
+    WHERE member.pool_id = %(pool_id)s AND member.sku_id = wanted.sku_id
+"""
+EXCLUDE = """
+    INSERT INTO catalog_poolexclusion (pool_id, sku_id, actor)
+    SELECT %(pool_id)s, sku_id, %(actor)s FROM unnest(%(sku_ids)s::bigint[]) AS wanted (sku_id)
+    ON CONFLICT (sku_id, pool_id) DO NOTHING
+"""
+READMIT = """
+    DELETE FROM catalog_poolexclusion excluded
+    USING unnest(%(sku_ids)s::bigint[]) AS wanted (sku_id)
+    WHERE excluded.pool_id = %(pool_id)s AND excluded.sku_id = wanted.sku_id
+"""
 
 
 # Services
@@ -47,51 +79,56 @@ NOBODY: Partners = frozenset()
 
 @transactional
 def curate_pool(
-    *, pool_code: str, add: Sequence[str] = (), remove: Sequence[str] = (), actor: str
+    *,
+    pool_code: str,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    readmit: Sequence[str] = (),
+    actor: str,
+    now: datetime,
 ) -> None:
-    """Take SKUs into a pool and out of it; those that are in it, or not, already stay so.
+    """Take SKUs out of a pool, then exclude, readmit and take in others, by their codes. What is so
+    already stays so. An excluded SKU is not taken in; one that a rule brings is excluded when it is
+    taken out.
 
     1. lock all pools, 2. find the SKUs, 3. write, 4. tell the partners whose sight changed.
 
     :raises NotFound: when there is no such pool.
     :raises Refusal: with a fault for each SKU code that does not exist.
     """
-    lock_pools()
-    pool = _get_pool(pool_code)
-    by_code = {sku.code: sku for sku in Sku.objects.filter(code__in=[*add, *remove])}
-    _require_known(by_code, {"add": add, "remove": remove})
-    removed = [by_code[code] for code in remove]
-    added = [by_code[code] for code in add]
-    before = _codes_in(pool, [sku.pk for sku in {*removed, *added}])
-    with _telling_sight([sku.pk for sku in {*removed, *added}]):
-        _delete_memberships(pool, [sku.pk for sku in removed])
-        _create_memberships({pool.pk: [sku.pk for sku in added]})
-    after = _codes_in(pool, [sku.pk for sku in {*removed, *added}])
-    if before != after:
-        record_change(
-            action="curate_pool",
-            subject=pool,
-            before={"skus_taken_out": sorted(before - after)} if before - after else {},
-            after={"skus_taken_in": sorted(after - before)} if after - before else {},
-            actor=actor,
-        )
-    log.info("pool_curated", pool=pool_code, added=len(added), removed=len(removed), actor=actor)
+    be_patient()
+    pool = lock_pool(pool_code)
+    asked = {"remove": remove, "exclude": exclude, "readmit": readmit, "add": add}
+    acts = (Act.TAKE_OUT, Act.EXCLUDE, Act.READMIT, Act.TAKE_IN)
+    codes = [code for part in asked.values() for code in part]
+    by_code = dict(Sku.objects.filter(code__in=codes).values_list("code", "pk"))
+    _require_known(by_code, asked)
+    plans = []
+    with telling_sight(list(by_code.values()), now=now):
+        for act, part in zip(acts, asked.values(), strict=True):
+            plan = plan_act(pool=pool, act=act, sku_ids=[by_code[code] for code in part])
+            write_plan(plan=plan, cause=PoolChange.Cause.PICKED, actor=actor)
+            plans.append(plan)
+    record_curation(pool=pool, plans=plans, actor=actor)
 
 
 @transactional
-def assign_partners(*, pool_code: str, partner_codes: Collection[str], actor: str) -> None:
+def assign_partners(
+    *, pool_code: str, partner_codes: Collection[str], actor: str, now: datetime
+) -> None:
     """Open a pool to exactly these partners.
 
     :raises NotFound: when there is no such pool.
     :raises Refusal: with a fault for each partner code that does not exist.
     """
-    lock_pools()
-    pool = _get_pool(pool_code)
+    be_patient()
+    pool = lock_pool(pool_code)
     codes = list(dict.fromkeys(partner_codes))
     by_code = {partner.code: partner for partner in Partner.objects.filter(code__in=codes)}
     _require_known(by_code, {"partners": codes})
     before = sorted(pool.assignments.values_list("partner__code", flat=True))
-    set_partners(pool=pool, partners=list(by_code.values()))
+    set_partners(pool=pool, partners=list(by_code.values()), now=now)
     record_change(
         action="assign_partners",
         subject=pool,
@@ -105,44 +142,93 @@ def assign_partners(*, pool_code: str, partner_codes: Collection[str], actor: st
 # Steps
 
 
-def lock_pools() -> None:
-    """Step: lock every pool row, in ascending order of ids."""
+def be_patient() -> None:
+    """Step: let the statements of this transaction take their time."""
     require_transaction()
-    list(Pool.objects.select_for_update().order_by("id").values_list("id", flat=True))
+    for setting in PATIENCE:
+        send(setting)
 
 
-def add_skus(*, pool: Pool, skus: Collection[Sku]) -> None:
-    """Step: SKUs join a pool; partners who see them by it alone are told."""
-    add_memberships(members={pool.pk: [sku.pk for sku in skus]})
+def lock_pools() -> None:
+    """Step: lock every pool row, in ascending order of ids.
+
+    Rows may point to a locked pool meanwhile, so that hints come in.
+    """
+    require_transaction()
+    list(Pool.objects.select_for_update(no_key=True).order_by("id").values_list("id", flat=True))
 
 
-def remove_skus(*, pool: Pool, skus: Collection[Sku]) -> None:
-    """Step: SKUs leave a pool; partners who lose sight of them are told."""
+def lock_pool(code: str) -> Pool:
+    """Step: one pool, with all of them locked.
+
+    :raises NotFound: when there is no such pool.
+    """
     lock_pools()
-    sku_ids = [sku.pk for sku in skus]
-    with _telling_sight(sku_ids):
-        _delete_memberships(pool, sku_ids)
+    pool = Pool.objects.filter(code=code).first()
+    if pool is None:
+        raise NotFound(pointer="/pool")
+    return pool
 
 
-def add_memberships(*, members: Mapping[int, Collection[int]]) -> int:
-    """Step: SKUs join pools (pool id → SKU ids); answers how many memberships are new."""
+def write_plan(*, plan: PoolPlan, cause: PoolChange.Cause, actor: str) -> None:
+    """Step: members and exclusions of a pool as planned, each change with its row of history. The
+    pools are locked, and the caller tells the partners (:func:`telling_sight`).
+    """
+    require_transaction()
+    row = {"pool_id": plan.pool_id, "actor": actor}
+    brought_by = PoolChange.Cause.RULE
+    for statement, sku_ids, details in (
+        (EXCLUDE, plan.excluded, {}),
+        (READMIT, plan.readmitted, {}),
+        (LEAVE, plan.left, {"cause": cause}),
+        (JOIN, plan.picked, {"cause": cause, "is_picked": True}),
+        (JOIN, plan.brought, {"cause": brought_by, "is_picked": False}),
+        (KEEP, plan.kept, {}),
+    ):
+        if sku_ids:
+            send(statement, {**row, **details, "sku_ids": sku_ids})
+
+
+def record_curation(*, pool: Pool, plans: Sequence[PoolPlan], actor: str) -> None:
+    """Step: tell the trail how many SKUs came and went; which ones, the pool's history says."""
+    counts = {
+        "skus_taken_in": sum(len(plan.joined) for plan in plans),
+        "skus_taken_out": sum(len(plan.left) for plan in plans),
+        "skus_excluded": sum(len(plan.excluded) for plan in plans),
+        "skus_readmitted": sum(len(plan.readmitted) for plan in plans),
+    }
+    if any(not plan.is_empty for plan in plans):
+        after = {name: count for name, count in counts.items() if count}
+        record_change(action="curate_pool", subject=pool, before={}, after=after, actor=actor)
+    log.info("pool_curated", pool=pool.code, **counts, actor=actor)
+
+
+def add_memberships(
+    *, members: Mapping[int, Collection[int]], cause: PoolChange.Cause, actor: str, now: datetime
+) -> int:
+    """Step: SKUs join pools (pool id → SKU ids); those excluded there stay out. Answers how many
+    memberships are new.
+    """
     lock_pools()
-    sku_ids = sorted({sku_id for ids in members.values() for sku_id in ids})
-    with _telling_sight(sku_ids):
-        return _create_memberships(members)
+    pools = Pool.objects.filter(pk__in=members).order_by("pk")
+    plans = [plan_act(pool=pool, act=Act.TAKE_IN, sku_ids=members[pool.pk]) for pool in pools]
+    with telling_sight(sorted({sku_id for plan in plans for sku_id in plan.joined}), now=now):
+        for plan in plans:
+            write_plan(plan=plan, cause=cause, actor=actor)
+    return sum(len(plan.joined) for plan in plans)
 
 
-def assign_pools(*, partner: Partner, pools: Collection[Pool]) -> int:
+def assign_pools(*, partner: Partner, pools: Collection[Pool], now: datetime) -> int:
     """Step: a partner sees more pools; answers how many are new to it."""
-    return add_assignments(partners={pool.pk: [partner.pk] for pool in pools})
+    return add_assignments(partners={pool.pk: [partner.pk] for pool in pools}, now=now)
 
 
-def set_partners(*, pool: Pool, partners: Collection[Partner]) -> None:
+def set_partners(*, pool: Pool, partners: Collection[Partner], now: datetime) -> None:
     """Step: a pool is open to exactly these partners."""
     lock_pools()
     wanted = {partner.pk for partner in partners}
     present = set(PoolAssignment.objects.filter(pool=pool).values_list("partner_id", flat=True))
-    with _telling_sight(_skus_of([pool.pk]), wanted ^ present):
+    with telling_sight(list_members([pool.pk]), wanted ^ present, now=now):
         PoolAssignment.objects.filter(pool=pool, partner_id__in=present - wanted).delete()
         PoolAssignment.objects.bulk_create(
             PoolAssignment(pool=pool, partner_id=partner_id)
@@ -150,7 +236,7 @@ def set_partners(*, pool: Pool, partners: Collection[Partner]) -> None:
         )
 
 
-def add_assignments(*, partners: Mapping[int, Collection[int]]) -> int:
+def add_assignments(*, partners: Mapping[int, Collection[int]], now: datetime) -> int:
     """Step: partners see more pools (pool id → partner ids); answers how many are new."""
     lock_pools()
     present = set(
@@ -163,17 +249,20 @@ def add_assignments(*, partners: Mapping[int, Collection[int]]) -> int:
         if (pool_id, partner_id) not in present
     ]
     if new:
-        pool_ids = {assignment.pool_id for assignment in new}
-        with _telling_sight(_skus_of(pool_ids), {assignment.partner_id for assignment in new}):
+        members = list_members({assignment.pool_id for assignment in new})
+        with telling_sight(members, {assignment.partner_id for assignment in new}, now=now):
             PoolAssignment.objects.bulk_create(new, batch_size=BATCH)
     return len(new)
 
 
-def _get_pool(code: str) -> Pool:
-    pool = Pool.objects.filter(code=code).first()
-    if pool is None:
-        raise NotFound(pointer="/pool")
-    return pool
+def list_members(pool_ids: Collection[int]) -> list[int]:
+    """The ids of the SKUs in any of these pools."""
+    return list(
+        PoolMembership.objects.filter(pool_id__in=pool_ids)
+        .values_list("sku_id", flat=True)
+        .distinct()
+        .order_by("sku_id")
+    )
 
 
 def _require_known(known: Collection[str], asked: Mapping[str, Collection[str]]) -> None:
@@ -184,74 +273,3 @@ def _require_known(known: Collection[str], asked: Mapping[str, Collection[str]])
         if code not in known
     ]
     refuse_if(faults)
-
-
-def _codes_in(pool: Pool, sku_ids: Collection[int]) -> set[str]:
-    memberships = PoolMembership.objects.filter(pool=pool, sku_id__in=sku_ids)
-    return set(memberships.values_list("sku__code", flat=True))
-
-
-def _skus_of(pool_ids: Collection[int]) -> list[int]:
-    return list(
-        PoolMembership.objects.filter(pool_id__in=pool_ids)
-        .values_list("sku_id", flat=True)
-        .distinct()
-    )
-
-
-def _delete_memberships(pool: Pool, sku_ids: Collection[int]) -> None:
-    PoolMembership.objects.filter(pool=pool, sku_id__in=sku_ids).delete()
-
-
-def _create_memberships(members: Mapping[int, Collection[int]]) -> int:
-    created = 0
-    for pool_id, sku_ids in sorted(members.items()):
-        rows = send(
-            "INSERT INTO catalog_poolmembership (pool_id, sku_id)"
-            " SELECT %s, sku_id FROM unnest(%s::bigint[]) AS wanted (sku_id)"
-            " ON CONFLICT (sku_id, pool_id) DO NOTHING RETURNING id",
-            [pool_id, sorted(set(sku_ids))],
-        ).rows()
-        created += len(rows)
-    return created
-
-
-@contextmanager
-def _telling_sight(
-    sku_ids: Collection[int], partner_ids: Collection[int] | None = None
-) -> Iterator[None]:
-    """Compare who sees the SKUs before and after the block, and tell those for whom it differs."""
-    before = _sight(sku_ids, partner_ids)
-    yield
-    after = _sight(sku_ids, partner_ids)
-    lost: dict[Partners, list[int]] = defaultdict(list)
-    gained: dict[Partners, list[int]] = defaultdict(list)
-    for sku_id in sku_ids:
-        then, now = before.get(sku_id, NOBODY), after.get(sku_id, NOBODY)
-        if then - now:
-            lost[then - now].append(sku_id)
-        if now - then:
-            gained[now - then].append(sku_id)
-    _publish(SKU_REMOVED, lost)
-    _publish(SKU_ADDED, gained)
-
-
-def _sight(sku_ids: Collection[int], partner_ids: Collection[int] | None) -> dict[int, Partners]:
-    asked = None if partner_ids is None else list(partner_ids)
-    shared: dict[Partners, Partners] = {}  # few different sets stand for many SKUs
-    sight = {}
-    for sku_id, seers in send(SIGHT, [list(sku_ids), asked, asked]).rows():
-        partners = frozenset(seers)
-        sight[sku_id] = shared.setdefault(partners, partners)
-    return sight
-
-
-def _publish(message_type: str, changes: Mapping[Partners, Sequence[int]]) -> None:
-    for partners, sku_ids in changes.items():
-        codes = send(
-            "SELECT code FROM catalog_sku WHERE id = ANY(%s::bigint[]) ORDER BY code",
-            [list(sku_ids)],
-        ).rows()
-        publish_skus(
-            type=message_type, skus=[code for (code,) in codes], partner_ids=sorted(partners)
-        )

@@ -69,7 +69,7 @@ def create_partner(
     ]
     refuse_if(faults)
     partner = add_partner(code=code, name=name, email=email, **amounts, actor=actor, now=now)
-    assign_pools(partner=partner, pools=known.values())
+    assign_pools(partner=partner, pools=known.values(), now=now)
     _key, text = add_key(partner=partner, scopes=scopes or Scope.values, actor=actor)
     return partner, text
 

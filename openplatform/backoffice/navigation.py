@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from openplatform.approvals.selectors import list_pending_for
@@ -29,6 +29,12 @@ def _item(title: type_of_text, icon: str, app: str, model: str) -> dict[str, Any
         "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
         "permission": _may_see(app, model),
     }
+
+
+def _is_at_pools(request: HttpRequest) -> bool:
+    """On a page of pools, among whose addresses a merchant's sight is."""
+    is_sight = request.path == reverse("admin:catalog_pool_seen_by")
+    return request.path.startswith(reverse("admin:catalog_pool_changelist")) and not is_sight
 
 
 def _may_see_prices(request: HttpRequest) -> bool:
@@ -59,7 +65,7 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Categories"), "account_tree", "catalog", "category"),
                 _item(_("Brands"), "sell", "catalog", "brand"),
                 _item(_("Scheduled listings"), "event_available", "catalog", "shelfchange"),
-                _item(_("Pools"), "layers", "catalog", "pool"),
+                {**_item(_("Pools"), "layers", "catalog", "pool"), "active": _is_at_pools},
                 _item(_("Pool history"), "history_edu", "catalog", "poolchange"),
                 _item(_("Pool exclusions"), "block", "catalog", "poolexclusion"),
                 {

@@ -13,8 +13,6 @@ from accounts.models import ApiKey
 from accounts.services.keys import digest_of
 from catalog.models import (
     Category,
-    PoolAssignment,
-    PoolMembership,
     Product,
     Sku,
     Stock,
@@ -74,48 +72,6 @@ def test_key_is_revoked_when_it_is_confirmed_and_not_before(merchant: Merchant, 
 # Goods
 
 
-def _pool_url(page: str, world: World) -> str:
-    return reverse(f"admin:catalog_pool_{page}", args=(world.pool.pk,))
-
-
-def test_pool_page_tells_merchants_when_skus_come_and_go(shop: World, boss: Client):
-    shop.make_sku("A")
-    shop.make_sku("B", in_pool=False)
-    shop.make_sku("C", in_pool=False)
-
-    response = boss.post(_pool_url("curate", shop), {"add": "B, C\n B", "remove": "A"}, follow=True)
-
-    assert _messages(response) == ["The pool holds 2 SKUs now"]
-    assert set(PoolMembership.objects.values_list("sku__code", flat=True)) == {"B", "C"}
-    told = {row.type: row.data["skus"] for row in Outbox.objects.all()}
-    assert told == {"pool.sku_added": ["B", "C"], "pool.sku_removed": ["A"]}
-
-
-def test_pool_stays_when_a_code_does_not_exist(shop: World, boss: Client):
-    shop.make_sku("A", in_pool=False)
-
-    response = boss.post(_pool_url("curate", shop), {"add": "A nowhere", "remove": ""})
-
-    assert response.context["form"].errors == {"add": ["nowhere does not exist"]}
-    assert not PoolMembership.objects.exists()
-    assert not Outbox.objects.exists()
-
-
-def test_pool_opens_to_partners_when_they_are_chosen(
-    world: World, merchant: Merchant, stranger: Merchant, boss: Client
-):
-    world.make_sku("A")
-    world.open_pool_to(stranger)
-
-    boss.post(_pool_url("assign", world), {"partners": [merchant.partner.pk]})
-
-    assert list(PoolAssignment.objects.values_list("partner__code", flat=True)) == ["acme"]
-    told = {row.type: row.partner_ids for row in Outbox.objects.all()}
-    assert told == {
-        "pool.sku_added": [merchant.partner.pk], "pool.sku_removed": [stranger.partner.pk],
-    }  # fmt: skip
-
-
 def test_skus_leave_the_shelf_when_the_action_is_run(shop: World, boss: Client):
     sku = shop.make_sku("A")
     other = shop.make_sku("B")
@@ -147,32 +103,51 @@ def test_shelf_action_is_missing_when_staff_may_only_look(shop: World, staff: St
 
 def _sku_form(sku: Sku, **fields: Any) -> dict[str, Any]:
     return {
-        "product": sku.product_id, "name": sku.name, "specs": "{}",
-        "market_price": sku.market_price, "sale_price": sku.sale_price, "cost_price": "",
-        "floor_price": "", "min_quantity": 1, "quantity_step": 1, "tax_rate": "0.13",
-        "weight_grams": 500, "barcode": "",
-        **_empty_inlines("images", "stocks", "purchase_prices", "memberships"),
+        "product": sku.product_id, "name": sku.name, "specs": "", "min_quantity": 1,
+        "quantity_step": 1, "tax_rate": "0.13", "weight_grams": 500, "barcode": "",
+        **_empty_inlines(
+            "images", "stocks", "regions", "purchase_prices", "memberships", "pool_changes"
+        ),
         **fields,
     }  # fmt: skip
 
 
-def test_sku_moves_its_stamp_when_a_price_is_edited(shop: World, boss: Client):
+def test_sku_moves_its_stamp_and_keeps_price_and_shelf_when_it_is_edited(shop: World, boss: Client):
     sku = shop.make_sku("A", price="10.00")
     before = Sku.objects.get(pk=sku.pk).updated_at
     url = reverse("admin:catalog_sku_change", args=(sku.pk,))
 
-    response = boss.post(url, _sku_form(sku, sale_price="12.00", shelf_state="off_shelf"))
+    form = _sku_form(sku, name="A!", sale_price="12.00", shelf_state="off_shelf")
+    response = boss.post(url, form)
 
     assert response.status_code == 302, response.context["errors"]
     edited = Sku.objects.get(pk=sku.pk)
-    assert edited.sale_price == Decimal("12.00")
+    assert (edited.name, edited.sale_price) == ("A!", Decimal("10.00"))
     assert edited.updated_at > before
     assert edited.shelf_state == "on_shelf"
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("sale_price", "0"), ("market_price", "-1"), ("specs", "[1]"), ("specs", "{"), ("name", "")],
+    [
+        ("name", ""),
+        ("name", "n" * 256),
+        ("name", "a\u200bb"),
+        ("specs", "[1]"),
+        ("specs", "{"),
+        ("specs", "color=red\ncolor=blue"),
+        ("specs", "=red"),
+        ("specs", "color="),
+        ("specs", "n" * 101 + "=x"),
+        ("specs", "a=b\u202ec"),
+        ("min_quantity", "0"),
+        ("min_quantity", "1000001"),
+        ("quantity_step", "1.5"),
+        ("weight_grams", "-1"),
+        ("tax_rate", "1.1"),
+        ("barcode", "1" * 33),
+        ("product", "999999"),
+    ],
 )
 def test_sku_stays_when_an_edit_is_wrong(field: str, value: str, shop: World, boss: Client):
     sku = shop.make_sku("A", price="10.00")
@@ -189,7 +164,7 @@ def test_sku_stays_when_an_edit_is_wrong(field: str, value: str, shop: World, bo
 def test_description_is_clean_when_a_product_is_added(world: World, boss: Client):
     form = {
         "code": "P1", "name": "P", "category": world.category.pk, "brand": "", "unit": "",
-        "attributes": "{}", "description": "<p onclick='x()'>ok</p><script>x()</script>",
+        "other_attributes": "", "description": "<p onclick='x()'>ok</p><script>x()</script>",
         **_empty_inlines("skus"),
     }  # fmt: skip
 
@@ -203,7 +178,7 @@ def test_description_is_clean_when_a_product_is_added(world: World, boss: Client
 def test_product_is_refused_when_its_name_hides_something(name: str, world: World, boss: Client):
     form = {
         "code": "P1", "name": name, "category": world.category.pk, "brand": "", "unit": "",
-        "attributes": "{}", "description": "one\ntwo", **_empty_inlines("skus"),
+        "other_attributes": "", "description": "one\ntwo", **_empty_inlines("skus"),
     }  # fmt: skip
 
     response = boss.post(reverse("admin:catalog_product_add"), form)
@@ -215,13 +190,13 @@ def test_product_is_refused_when_its_name_hides_something(name: str, world: Worl
 def test_categories_below_move_when_a_category_is_moved(world: World, boss: Client):
     for code, parent in (("a", ""), ("b", "a"), ("c", "b")):
         parent_id = Category.objects.get(code=parent).pk if parent else ""
-        form = {"code": code, "name": code, "parent": parent_id}
+        form = {"code": code, "name": code, "parent": parent_id, **_empty_inlines("attributes")}
         assert boss.post(reverse("admin:catalog_category_add"), form).status_code == 302
     moved = Category.objects.get(code="b")
 
     boss.post(
         reverse("admin:catalog_category_change", args=(moved.pk,)),
-        {"name": "b", "parent": world.category.pk},
+        {"name": "b", "parent": world.category.pk, **_empty_inlines("attributes")},
     )
 
     deepest = Category.objects.get(code="c")
@@ -235,7 +210,7 @@ def test_category_stays_when_it_would_stand_below_itself(world: World, boss: Cli
 
     response = boss.post(
         reverse("admin:catalog_category_change", args=(world.category.pk,)),
-        {"name": "家居", "parent": child.pk},
+        {"name": "家居", "parent": child.pk, **_empty_inlines("attributes")},
         follow=True,
     )
 

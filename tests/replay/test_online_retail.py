@@ -21,7 +21,8 @@ from django.db.models import Count, Sum
 
 from accounts.models import LedgerEntry, Wallet
 from catalog.models import PurchasePrice, Sku, Stock, StockMovement
-from catalog.services.pricing import PriceDraft, save_prices
+from catalog.services.agreement_drafts import PriceDraft
+from catalog.services.pricing import save_prices
 from openplatform.core import clock
 from openplatform.core.locking import transactional
 from openplatform.messaging.models import Message, Outbox

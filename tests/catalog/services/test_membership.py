@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
-from catalog.models import Pool, PoolAssignment, PoolMembership
+from catalog.models import (
+    Pool,
+    PoolAssignment,
+    PoolChange,
+    PoolExclusion,
+    PoolMembership,
+    Sku,
+    SkuStamp,
+)
 from catalog.services import membership
-from catalog.services.membership import assign_partners, curate_pool, remove_skus
+from catalog.services.membership import add_memberships, assign_partners, curate_pool
+from openplatform.audit.models import AuditEntry
 from openplatform.core.errors import NotFound, Refusal
 from openplatform.core.locking import NotInTransaction
 from openplatform.messaging.models import Outbox
 from tests.cast import Merchant, World
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def outbox() -> list[tuple[str, list[str], list[int] | None]]:
@@ -28,46 +40,81 @@ def outbox() -> list[tuple[str, list[str], list[int] | None]]:
     return drafts
 
 
+def curate(pool_code: str = "pool", **asked: Any) -> None:
+    """An operator changes a pool."""
+    curate_pool(pool_code=pool_code, **asked, actor="operator", now=NOW)
+
+
+def history() -> list[tuple[str, str, str, str]]:
+    """The pool changes, oldest first."""
+    return list(
+        PoolChange.objects.order_by("id").values_list("sku__code", "kind", "cause", "actor")
+    )
+
+
+def second_pool(*merchants: Merchant) -> Pool:
+    """Another pool, open to these."""
+    pool = Pool.objects.create(code="second", name="Second")
+    for merchant in merchants:
+        PoolAssignment.objects.create(pool=pool, partner=merchant.partner)
+    return pool
+
+
+def stamped(merchant: Merchant) -> set[str]:
+    """The SKUs that changed just now for a merchant alone."""
+    stamps = SkuStamp.objects.filter(partner=merchant.partner, changed_at=NOW)
+    return set(stamps.values_list("sku__code", flat=True))
+
+
 def test_partners_are_told_when_skus_join_and_leave(
     shop: World, merchant: Merchant, stranger: Merchant
 ) -> None:
     shop.make_sku("A", in_pool=False)
     shop.make_sku("B")
 
-    curate_pool(pool_code="pool", add=["A"], remove=["B"], actor="operator")
+    curate(add=["A"], remove=["B"])
 
     assert outbox() == [
         ("pool.sku_removed", ["B"], [merchant.partner.pk]),
         ("pool.sku_added", ["A"], [merchant.partner.pk]),
     ]
-    assert list(PoolMembership.objects.values_list("sku__code", flat=True)) == ["A"]
+    assert list(PoolMembership.objects.values_list("sku__code", "is_picked")) == [("A", True)]
+    assert history() == [
+        ("B", "removed", "picked", "operator"),
+        ("A", "added", "picked", "operator"),
+    ]
+    assert stamped(merchant) == {"A"}
+    entry = AuditEntry.objects.get(action="curate_pool")
+    assert entry.after == {"skus_taken_in": 1, "skus_taken_out": 1}
 
 
 def test_nobody_is_told_when_nothing_changes(shop: World, merchant: Merchant) -> None:
     shop.make_sku("A")
     shop.make_sku("B", in_pool=False)
 
-    curate_pool(pool_code="pool", add=["A"], remove=["B"], actor="operator")
+    curate(add=["A"], remove=["B"])
 
     assert outbox() == []
+    assert history() == []
+    assert not AuditEntry.objects.filter(action="curate_pool").exists()
 
 
 def test_only_partners_without_another_pool_are_told(
     shop: World, merchant: Merchant, stranger: Merchant
 ) -> None:
-    second = Pool.objects.create(code="second", name="Second")
-    PoolAssignment.objects.create(pool=second, partner=merchant.partner)
-    PoolAssignment.objects.create(pool=second, partner=stranger.partner)
+    second_pool(merchant, stranger)
     shop.make_sku("A")
     shop.make_sku("B", in_pool=False)
 
-    curate_pool(pool_code="second", add=["A", "B"], actor="operator")
+    curate("second", add=["A", "B"])
 
     both = sorted([merchant.partner.pk, stranger.partner.pk])
     assert outbox() == [
         ("pool.sku_added", ["A"], [stranger.partner.pk]),
         ("pool.sku_added", ["B"], both),
     ]
+    assert stamped(merchant) == {"B"}
+    assert stamped(stranger) == {"A", "B"}
 
 
 def test_skus_go_in_parcels_of_a_hundred(shop: World, merchant: Merchant) -> None:
@@ -75,22 +122,91 @@ def test_skus_go_in_parcels_of_a_hundred(shop: World, merchant: Merchant) -> Non
     for code in codes:
         shop.make_sku(code, in_pool=False)
 
-    curate_pool(pool_code="pool", add=codes, actor="operator")
+    curate(add=codes)
 
     assert [skus for _type, skus, _partners in outbox()] == [codes[:100], codes[100:]]
+
+
+def test_excluded_sku_stays_out_when_it_is_taken_in(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A")
+    curate(exclude=["A"])
+    outbox()
+
+    curate(add=["A"])
+
+    assert not PoolMembership.objects.exists()
+    assert PoolExclusion.objects.get().actor == "operator"
+    assert outbox() == []
+    assert history() == [("A", "removed", "excluded", "operator")]
+
+
+def test_sku_comes_in_again_when_it_is_readmitted_and_taken_in(
+    shop: World, merchant: Merchant
+) -> None:
+    shop.make_sku("A")
+    curate(exclude=["A"])
+    outbox()
+
+    curate(readmit=["A"], add=["A"])
+
+    assert PoolMembership.objects.get().is_picked
+    assert not PoolExclusion.objects.exists()
+    assert outbox() == [("pool.sku_added", ["A"], [merchant.partner.pk])]
+    entry = AuditEntry.objects.filter(action="curate_pool").latest("pk")
+    assert entry.after == {"skus_taken_in": 1, "skus_readmitted": 1}
+
+
+def test_siblings_are_told_to_those_who_still_see_them(
+    shop: World, merchant: Merchant, stranger: Merchant
+) -> None:
+    red = shop.make_sku("RED")
+    blue = shop.make_sku("BLUE", in_pool=False)
+    green = shop.make_sku("GREEN", in_pool=False)
+    Sku.objects.filter(pk__in=[blue.pk, green.pk]).update(product=red.product)
+    second = second_pool(stranger)
+    PoolMembership.objects.create(pool=second, sku=green)
+
+    curate(add=["BLUE"])
+
+    partner_id = merchant.partner.pk
+    assert [(row.type, row.data, row.partner_ids) for row in Outbox.objects.order_by("id")] == [
+        ("pool.sku_added", {"skus": ["BLUE"]}, [partner_id]),
+        ("sku.updated", {"skus": ["RED"], "fields": ["siblings"]}, [partner_id]),
+    ]
+    assert stamped(merchant) == {"BLUE", "RED"}
+    assert stamped(stranger) == set()
+    Outbox.objects.all().delete()
+
+    curate(remove=["BLUE"])
+
+    assert [(row.type, row.data, row.partner_ids) for row in Outbox.objects.order_by("id")] == [
+        ("pool.sku_removed", {"skus": ["BLUE"]}, [partner_id]),
+        ("sku.updated", {"skus": ["RED"], "fields": ["siblings"]}, [partner_id]),
+    ]
+
+
+def test_no_sibling_is_told_when_the_whole_product_comes(shop: World, merchant: Merchant) -> None:
+    red = shop.make_sku("RED", in_pool=False)
+    blue = shop.make_sku("BLUE", in_pool=False)
+    Sku.objects.filter(pk=blue.pk).update(product=red.product)
+
+    curate(add=["RED", "BLUE"])
+
+    assert outbox() == [("pool.sku_added", ["BLUE", "RED"], [merchant.partner.pk])]
 
 
 def test_nothing_changes_when_a_sku_or_pool_is_unknown(shop: World, merchant: Merchant) -> None:
     shop.make_sku("A")
 
     with pytest.raises(Refusal) as refused:
-        curate_pool(pool_code="pool", add=["X"], remove=["A", "Y"], actor="operator")
+        curate(add=["X"], remove=["A", "Y"])
     with pytest.raises(NotFound):
-        curate_pool(pool_code="nowhere", remove=["A"], actor="operator")
+        curate("nowhere", remove=["A"])
 
-    assert [fault.pointer for fault in refused.value.faults] == ["/add/0", "/remove/1"]
+    assert sorted(fault.pointer for fault in refused.value.faults) == ["/add/0", "/remove/1"]
     assert PoolMembership.objects.count() == 1
     assert outbox() == []
+    assert history() == []
 
 
 def test_pool_is_open_to_exactly_the_partners_named(
@@ -98,30 +214,54 @@ def test_pool_is_open_to_exactly_the_partners_named(
 ) -> None:
     shop.make_sku("A")
 
-    assign_partners(pool_code="pool", partner_codes=["stranger"], actor="operator")
+    assign_partners(pool_code="pool", partner_codes=["stranger"], actor="operator", now=NOW)
 
     assert outbox() == [
         ("pool.sku_removed", ["A"], [merchant.partner.pk]),
         ("pool.sku_added", ["A"], [stranger.partner.pk]),
     ]
     assert list(PoolAssignment.objects.values_list("partner__code", flat=True)) == ["stranger"]
+    assert stamped(stranger) == {"A"}
 
 
 def test_nothing_changes_when_a_partner_is_unknown(shop: World, merchant: Merchant) -> None:
     with pytest.raises(Refusal):
-        assign_partners(pool_code="pool", partner_codes=["nobody"], actor="operator")
+        assign_partners(pool_code="pool", partner_codes=["nobody"], actor="operator", now=NOW)
 
     assert list(PoolAssignment.objects.values_list("partner__code", flat=True)) == ["acme"]
 
 
+def join_by_file(pool: Pool, *skus: Sku) -> int:
+    """SKUs join a pool as an import has them join."""
+    return add_memberships(
+        members={pool.pk: [sku.pk for sku in skus]},
+        cause=PoolChange.Cause.FILE,
+        actor="importer",
+        now=NOW,
+    )
+
+
+def test_file_is_the_cause_when_an_import_takes_skus_in(shop: World, merchant: Merchant) -> None:
+    known, new = shop.make_sku("A"), shop.make_sku("B", in_pool=False)
+    barred = shop.make_sku("C", in_pool=False)
+    PoolExclusion.objects.create(pool=shop.pool, sku=barred)
+
+    with transaction.atomic():
+        count = join_by_file(shop.pool, known, new, barred)
+
+    assert count == 1
+    assert history() == [("B", "added", "file", "importer")]
+    assert outbox() == [("pool.sku_added", ["B"], [merchant.partner.pk])]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_steps_refuse_to_run_outside_a_transaction(shop: World) -> None:
-    sku = shop.make_sku("A")
+    sku = shop.make_sku("A", in_pool=False)
 
     with pytest.raises(NotInTransaction):
-        remove_skus(pool=shop.pool, skus=[sku])
+        join_by_file(shop.pool, sku)
 
-    assert PoolMembership.objects.count() == 1
+    assert not PoolMembership.objects.exists()
 
 
 def remove_from_both_pools_at_once(monkeypatch: Any) -> None:
@@ -130,8 +270,8 @@ def remove_from_both_pools_at_once(monkeypatch: Any) -> None:
     Each waits for the other after its change, and again before it commits; in vain when the other
     one waits for its lock.
     """
-    _meet_after(monkeypatch, "_delete_memberships")
-    _meet_after(monkeypatch, "_publish")
+    _meet_after(monkeypatch, "write_plan", times=4)  # curate_pool writes four plans
+    _meet_after(monkeypatch, "record_curation")
     threads = [threading.Thread(target=remove, args=[code]) for code in ("pool", "second")]
     for thread in threads:
         thread.start()
@@ -139,14 +279,17 @@ def remove_from_both_pools_at_once(monkeypatch: Any) -> None:
         thread.join()
 
 
-def _meet_after(monkeypatch: Any, name: str) -> None:
+def _meet_after(monkeypatch: Any, name: str, *, times: int = 1) -> None:
     original = getattr(membership, name)
     meeting = threading.Barrier(2)
+    calls = threading.local()
 
-    def call_then_meet(*arguments: Any) -> None:
-        original(*arguments)
-        with contextlib.suppress(threading.BrokenBarrierError):
-            meeting.wait(timeout=1)
+    def call_then_meet(**arguments: Any) -> None:
+        original(**arguments)
+        calls.made = getattr(calls, "made", 0) + 1
+        if calls.made == times:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                meeting.wait(timeout=1)
 
     monkeypatch.setattr(membership, name, call_then_meet)
 
@@ -154,16 +297,14 @@ def _meet_after(monkeypatch: Any, name: str) -> None:
 def remove(pool_code: str) -> None:
     """One operator, on a connection of its own."""
     try:
-        curate_pool(pool_code=pool_code, remove=["A"], actor="operator")
+        curate(pool_code, remove=["A"])
     finally:
         connection.close()
 
 
 @pytest.fixture
 def in_two_pools(shop: World, merchant: Merchant) -> None:
-    second = Pool.objects.create(code="second", name="Second")
-    PoolAssignment.objects.create(pool=second, partner=merchant.partner)
-    PoolMembership.objects.create(pool=second, sku=shop.make_sku("A"))
+    PoolMembership.objects.create(pool=second_pool(merchant), sku=shop.make_sku("A"))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -191,11 +332,12 @@ def test_loss_of_sight_would_go_untold_without_the_lock(
 def test_change_and_message_go_together_when_it_is_rolled_back(
     shop: World, merchant: Merchant
 ) -> None:
-    sku = shop.make_sku("A")
+    sku = shop.make_sku("A", in_pool=False)
 
     with transaction.atomic():
-        remove_skus(pool=shop.pool, skus=[sku])
+        join_by_file(shop.pool, sku)
         transaction.set_rollback(True)
 
-    assert PoolMembership.objects.count() == 1
+    assert not PoolMembership.objects.exists()
     assert outbox() == []
+    assert history() == []

@@ -1,0 +1,445 @@
+"""The prices of the house: every change of them, at once or at a set time.
+
+All that changes the prices of a SKU locks its row first, so that each sees what the other made of
+it. Changes that are due count for every read whether or not they are written to the SKU yet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import structlog
+from django.utils.translation import gettext_lazy as _
+
+from catalog.errors import PreviewOutdated, PriceChangeConflict
+from catalog.models import PriceChange, Sku
+from catalog.price_plans import PriceEdit, PricePlan, plan_prices
+from catalog.selectors.price_plans import list_prices_then
+from catalog.services.changes import tell_prices
+from catalog.services.price_telling import PATIENCE, announce
+from openplatform.audit.services.recording import Change, record_changes, record_run
+from openplatform.core.errors import FieldInvalid, NotFound, refuse_if
+from openplatform.core.locking import require_transaction, transactional
+from openplatform.core.statements import send
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1000
+MAX_ENTRIES = 200  # of one act in the trail; of more SKUs the trail has the number
+
+LOCK = """
+    SELECT id, market_price, sale_price, cost_price, floor_price FROM catalog_sku
+    WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
+# A SKU that is being changed by somebody else is left to the next round.
+LOCK_DUE = """
+    SELECT id, market_price, sale_price, cost_price, floor_price FROM catalog_sku
+    WHERE id IN (
+        SELECT sku_id FROM catalog_pricechange
+        WHERE applied_at IS NULL AND effective_at <= clock_timestamp()
+    )
+    ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+"""
+APPLY = """
+    UPDATE catalog_pricechange SET applied_at = greatest(%s, effective_at)
+    WHERE sku_id = ANY(%s::bigint[]) AND applied_at IS NULL AND effective_at <= clock_timestamp()
+    RETURNING sku_id, effective_at, market_price, sale_price, cost_price, floor_price
+"""
+# SKUs whose prices were never written down get what they hold as their first prices.
+ADD_FIRST = """
+    INSERT INTO catalog_pricechange
+        (sku_id, effective_at, market_price, sale_price, cost_price, floor_price, applied_at,
+         reason, actor)
+    SELECT sku.id, sku.created_at, sku.market_price, sku.sale_price, sku.cost_price,
+        sku.floor_price, sku.created_at, '', %s
+    FROM catalog_sku sku
+    WHERE sku.id = ANY(%s::bigint[]) AND NOT EXISTS (
+        SELECT FROM catalog_pricechange known
+        WHERE known.sku_id = sku.id AND known.applied_at IS NOT NULL
+    )
+"""
+# Never before the change before it, whatever clock the writer went by.
+ADD_APPLIED = """
+    INSERT INTO catalog_pricechange
+        (sku_id, effective_at, market_price, sale_price, cost_price, floor_price, applied_at,
+         reason, actor)
+    SELECT new.sku_id, moment.at, new.market_price, new.sale_price, new.cost_price,
+        new.floor_price, moment.at, %(reason)s, %(actor)s
+    FROM unnest(%(ids)s::bigint[], %(market)s::numeric[], %(sale)s::numeric[],
+        %(cost)s::numeric[], %(floor)s::numeric[])
+        AS new (sku_id, market_price, sale_price, cost_price, floor_price)
+    CROSS JOIN LATERAL (
+        SELECT greatest(%(now)s, max(known.effective_at)) AS at FROM catalog_pricechange known
+        WHERE known.sku_id = new.sku_id AND known.applied_at IS NOT NULL
+    ) moment
+"""
+WRITE = """
+    UPDATE catalog_sku sku SET market_price = new.market_price, sale_price = new.sale_price,
+        cost_price = new.cost_price, floor_price = new.floor_price
+    FROM unnest(%(ids)s::bigint[], %(market)s::numeric[], %(sale)s::numeric[],
+        %(cost)s::numeric[], %(floor)s::numeric[])
+        AS new (sku_id, market_price, sale_price, cost_price, floor_price)
+    WHERE sku.id = new.sku_id
+"""
+ADD_COMING = """
+    INSERT INTO catalog_pricechange
+        (sku_id, effective_at, market_price, sale_price, cost_price, floor_price, reason, actor)
+    SELECT new.sku_id, %(at)s, new.market_price, new.sale_price, new.cost_price, new.floor_price,
+        %(reason)s, %(actor)s
+    FROM unnest(%(ids)s::bigint[], %(market)s::numeric[], %(sale)s::numeric[],
+        %(cost)s::numeric[], %(floor)s::numeric[])
+        AS new (sku_id, market_price, sale_price, cost_price, floor_price)
+    ON CONFLICT (sku_id, effective_at) WHERE applied_at IS NULL DO UPDATE
+        SET market_price = excluded.market_price, sale_price = excluded.sale_price,
+            cost_price = excluded.cost_price, floor_price = excluded.floor_price,
+            reason = excluded.reason, actor = excluded.actor, created_at = now()
+"""
+TOUCH = """
+    UPDATE catalog_sku SET updated_at = greatest(updated_at, %s) WHERE id = ANY(%s::bigint[])
+    RETURNING id, code
+"""
+NEXT_MOMENTS = """
+    SELECT sku_id, min(effective_at) FROM catalog_pricechange
+    WHERE applied_at IS NULL AND sku_id = ANY(%s::bigint[]) GROUP BY sku_id
+"""
+
+
+class BasePrices(NamedTuple):
+    """All four prices of a SKU."""
+
+    market_price: Decimal
+    sale_price: Decimal
+    cost_price: Decimal | None
+    floor_price: Decimal | None
+
+    @property
+    def shown(self) -> tuple[Decimal, Decimal, Decimal | None]:
+        """Those that merchants are shown."""
+        return self.market_price, self.sale_price, self.floor_price
+
+
+# Services
+
+
+@transactional
+def change_prices(
+    *,
+    sku_ids: Collection[int],
+    edit: PriceEdit,
+    effective_at: datetime | None,
+    reason: str,
+    actor: str,
+    now: datetime,
+    seen: str | None = None,
+) -> int:
+    """Change prices of SKUs, at once or at a set time; how many of them it changes.
+
+    1. lock the SKUs, 2. work out the new prices from those of then, 3. compare with what somebody
+    looked at, 4. write, 5. tell.
+
+    :param effective_at: None changes them at once.
+    :param seen: the fingerprint of the plan that was looked at; None takes any.
+    :raises Refusal: with pointers ``/effective_at`` for a moment that has passed, ``/edit`` for
+        prices that would not be above zero.
+    :raises PreviewOutdated: when the plan is another one by now.
+    """
+    send(PATIENCE)
+    _lock(sku_ids)
+    _apply_due(sku_ids, now)
+    plan = _plan(sku_ids, edit, effective_at)
+    if seen is not None and seen != plan.fingerprint:
+        raise PreviewOutdated
+    prices = {line.sku_id: BasePrices(*line.after) for line in plan.lines}
+    if effective_at is None:
+        set_prices(prices=prices, reason=reason, actor=actor, now=now)
+    else:
+        _schedule(prices, effective_at=effective_at, reason=reason, actor=actor, now=now)
+    _record(plan, effective_at=effective_at, reason=reason, actor=actor)
+    log.info("prices_changed", skus=len(plan.lines), effective_at=effective_at, actor=actor)
+    return len(plan.lines)
+
+
+@transactional
+def schedule_prices(
+    *,
+    prices: Mapping[int, BasePrices],
+    effective_at: datetime,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Set prices of SKUs (by id) at a moment to come; another change at that moment gives way.
+
+    :raises Refusal: with the pointer ``/effective_at`` for a moment that has passed.
+    """
+    _lock(prices)
+    _apply_due(prices, now)
+    _schedule(prices, effective_at=effective_at, reason=reason, actor=actor, now=now)
+
+
+@transactional
+def withdraw_price_changes(*, change_ids: Collection[int], actor: str, now: datetime) -> int:
+    """Take back changes that are to come, and say so to whoever heard of them; how many.
+
+    :raises NotFound: when there is none of them any more.
+    :raises PriceChangeConflict: when one of them has taken effect.
+    """
+    changes = list(PriceChange.objects.filter(pk__in=change_ids).values_list("pk", "sku_id"))
+    if not changes:
+        raise NotFound(pointer="/change")
+    sku_ids = {sku_id for _change_id, sku_id in changes}
+    _lock(sku_ids)
+    rows = {
+        change.pk: change
+        for change in PriceChange.objects.filter(pk__in=change_ids).select_related("sku")
+    }
+    is_due = send(
+        "SELECT EXISTS (SELECT FROM catalog_pricechange WHERE id = ANY(%s::bigint[])"
+        " AND (applied_at IS NOT NULL OR effective_at <= clock_timestamp()))",
+        [list(rows)],
+    ).row()
+    if is_due == (True,):
+        raise PriceChangeConflict
+    told = _shown(list(rows.values()))
+    record_changes(
+        action="withdraw_price_change",
+        changes=[
+            Change(change.sku, {"effective_at": change.effective_at, **_facts_of(change)}, {})
+            for change in list(rows.values())[:MAX_ENTRIES]
+        ],
+        actor=actor,
+    )
+    PriceChange.objects.filter(pk__in=rows).delete()
+    next_moments = dict(send(NEXT_MOMENTS, [list(sku_ids)]).rows())
+    _announce({sku_id: next_moments.get(sku_id) for sku_id in told}, now)
+    log.info("price_changes_withdrawn", changes=len(rows), actor=actor)
+    return len(rows)
+
+
+def apply_due_prices() -> int:
+    """Write prices whose time has come to their SKUs and tell of them; how many SKUs.
+
+    For a loop: it looks first, which takes no lock.
+    """
+    are_due = send(
+        "SELECT EXISTS (SELECT FROM catalog_pricechange"
+        " WHERE applied_at IS NULL AND effective_at <= clock_timestamp()), clock_timestamp()"
+    ).row()
+    if are_due is None or not are_due[0]:
+        return 0
+    return _apply_batch(now=are_due[1])
+
+
+@transactional
+def _apply_batch(*, now: datetime) -> int:
+    present = _read(send(LOCK_DUE, [BATCH]).rows())
+    _apply(present, now)
+    if present:
+        log.info("prices_applied", skus=len(present))
+    return len(present)
+
+
+# Steps
+
+
+def set_prices(
+    *, prices: Mapping[int, BasePrices], reason: str = "", actor: str, now: datetime
+) -> int:
+    """Step: set prices of SKUs (by id) from now on; how many of them differ.
+
+    Whoever sees a SKU whose market, sale or floor price moves is told. What is to come for it
+    stays to come, and sets all four prices again.
+    """
+    require_transaction()
+    _lock(prices)
+    _apply_due(prices, now)
+    present = _read(send(LOCK, [list(prices)]).rows())
+    changed = {
+        sku_id: new
+        for sku_id, new in sorted(prices.items())
+        if sku_id in present and new != present[sku_id]
+    }
+    if not changed:
+        return 0
+    for some in _parcels(changed):
+        send(ADD_FIRST, [actor, list(some)])
+        send(ADD_APPLIED, {**_columns(some), "now": now, "reason": reason, "actor": actor})
+        send(WRITE, _columns(some))
+    moved = [sku_id for sku_id, new in changed.items() if new.shown != present[sku_id].shown]
+    tell_prices(sku_ids=moved, now=now)
+    return len(changed)
+
+
+def record_first_prices(*, sku_ids: Collection[int], actor: str) -> None:
+    """Step: begin the history of new SKUs with the prices that they hold."""
+    require_transaction()
+    ordered = sorted(sku_ids)
+    for start in range(0, len(ordered), BATCH):
+        send(ADD_FIRST, [actor, ordered[start : start + BATCH]])
+
+
+def _schedule(
+    prices: Mapping[int, BasePrices],
+    *,
+    effective_at: datetime,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    passed = send("SELECT clock_timestamp() >= %s", [effective_at]).row()
+    if passed == (True,):
+        text = _("The moment has passed; leave it out to change the prices at once")
+        refuse_if([FieldInvalid(text, pointer="/effective_at")])
+    record_first_prices(sku_ids=prices, actor=actor)
+    until_then = _then(prices, effective_at, is_before=True)
+    planned = _then(prices, effective_at, is_before=False)
+    for some in _parcels(prices):
+        send(ADD_COMING, {**_columns(some), "at": effective_at, "reason": reason, "actor": actor})
+    told = {
+        sku_id: effective_at
+        for sku_id, new in prices.items()
+        if new.shown != planned[sku_id].shown and new.shown != until_then[sku_id].shown
+    }
+    undone = [
+        sku_id
+        for sku_id, new in prices.items()
+        if new.shown != planned[sku_id].shown and sku_id not in told
+    ]
+    next_moments = dict(send(NEXT_MOMENTS, [undone]).rows()) if undone else {}
+    _announce({**told, **{sku_id: next_moments.get(sku_id) for sku_id in undone}}, now)
+
+
+def _then(sku_ids: Collection[int], moment: datetime, *, is_before: bool) -> dict[int, BasePrices]:
+    return {
+        row.sku_id: BasePrices(*row.prices)
+        for row in list_prices_then(sku_ids=sku_ids, moment=moment, is_before=is_before)
+    }
+
+
+def _plan(sku_ids: Collection[int], edit: PriceEdit, effective_at: datetime | None) -> PricePlan:
+    return plan_prices(list_prices_then(sku_ids=sku_ids, moment=effective_at, is_before=True), edit)
+
+
+def _lock(sku_ids: Collection[int]) -> None:
+    require_transaction()
+    send(LOCK, [list(sku_ids)]).rows()
+
+
+def _apply_due(sku_ids: Collection[int], now: datetime) -> None:
+    """What is due of these SKUs, which are locked, before anything else is made of them."""
+    due = send(
+        "SELECT DISTINCT sku_id FROM catalog_pricechange WHERE sku_id = ANY(%s::bigint[])"
+        " AND applied_at IS NULL AND effective_at <= clock_timestamp()",
+        [list(sku_ids)],
+    ).rows()
+    if due:
+        _apply(_read(send(LOCK, [[sku_id for (sku_id,) in due]]).rows()), now)
+
+
+def _apply(present: Mapping[int, BasePrices], now: datetime) -> None:
+    """Write the due changes of SKUs, which are locked; of several the last one counts.
+
+    One that moves back what an earlier one moved is told, too: somebody may have read in between.
+    """
+    if not present:
+        return
+    send(ADD_FIRST, ["", list(present)])
+    applied: dict[int, list[tuple[datetime, BasePrices]]] = defaultdict(list)
+    for sku_id, effective_at, *prices in send(APPLY, [now, list(present)]).rows():
+        applied[sku_id].append((effective_at, BasePrices(*prices)))
+    latest: dict[int, BasePrices] = {}
+    moved: list[int] = []
+    for sku_id, changes in applied.items():
+        changes.sort(key=lambda change: change[0])
+        latest[sku_id] = changes[-1][1]
+        if any(prices.shown != present[sku_id].shown for _at, prices in changes):
+            moved.append(sku_id)
+    if latest:
+        send(WRITE, _columns(latest))
+        tell_prices(sku_ids=moved, now=now)
+
+
+def _announce(moments: Mapping[int, datetime | None], now: datetime) -> None:
+    """Tell whoever sees the SKUs when the next change comes; what is withdrawn goes first."""
+    if not moments:
+        return
+    codes = dict(send(TOUCH, [now, list(moments)]).rows())
+    told: dict[datetime | None, list[str]] = defaultdict(list)
+    for sku_id, moment in moments.items():
+        told[moment].append(codes[sku_id])
+    for moment in sorted(told, key=lambda at: (at is not None, at)):
+        announce(codes=told[moment], effective_at=moment)
+
+
+def _shown(changes: Sequence[PriceChange]) -> set[int]:
+    """The SKUs of changes to come that merchants had heard of: they move what these are shown."""
+    by_moment: dict[datetime, list[PriceChange]] = defaultdict(list)
+    for change in changes:
+        by_moment[change.effective_at].append(change)
+    told: set[int] = set()
+    for moment, some in by_moment.items():
+        before = _then([change.sku_id for change in some], moment, is_before=True)
+        told |= {
+            change.sku_id
+            for change in some
+            if before[change.sku_id].shown
+            != (change.market_price, change.sale_price, change.floor_price)
+        }
+    return told
+
+
+def _record(plan: PricePlan, *, effective_at: datetime | None, reason: str, actor: str) -> None:
+    moment = {} if effective_at is None else {"effective_at": effective_at}
+    if len(plan.lines) <= MAX_ENTRIES:
+        skus = Sku.objects.in_bulk([line.sku_id for line in plan.lines])
+        record_changes(
+            action="change_prices",
+            changes=[
+                Change(
+                    skus[line.sku_id],
+                    BasePrices(*line.before)._asdict(),
+                    {**BasePrices(*line.after)._asdict(), **moment},
+                )
+                for line in plan.lines
+            ],
+            actor=actor,
+            reason=reason,
+        )
+        return
+    record_run(
+        action="change_prices",
+        kind=Sku._meta.label_lower,
+        number=plan.fingerprint[:40],
+        label=str(plan.edit),
+        outcome={"skus": len(plan.lines), "reason": reason, **moment},
+        actor=actor,
+    )
+
+
+def _facts_of(change: PriceChange) -> dict[str, Decimal | None]:
+    return {name: getattr(change, name) for name in BasePrices._fields}
+
+
+def _read(rows: Sequence[tuple[Any, ...]]) -> dict[int, BasePrices]:
+    return {sku_id: BasePrices(*prices) for sku_id, *prices in rows}
+
+
+def _parcels(prices: Mapping[int, BasePrices]) -> Iterator[dict[int, BasePrices]]:
+    items = sorted(prices.items())
+    for start in range(0, len(items), BATCH):
+        yield dict(items[start : start + BATCH])
+
+
+def _columns(prices: Mapping[int, BasePrices]) -> dict[str, list[object]]:
+    rows = list(prices.items())
+    return {
+        "ids": [sku_id for sku_id, _prices in rows],
+        "market": [new.market_price for _id, new in rows],
+        "sale": [new.sale_price for _id, new in rows],
+        "cost": [new.cost_price for _id, new in rows],
+        "floor": [new.floor_price for _id, new in rows],
+    }
