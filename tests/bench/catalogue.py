@@ -124,12 +124,12 @@ def _run(options: argparse.Namespace, url: str) -> int:
         print(f"Importing {imported} products, then the rest …", flush=True)
         first, rest = directory / "first.csv", directory / "rest.csv"
         write_products_file(first, size, range(imported))
+        keys = make_merchants(size)
         figures += _measure_import(first, imported, "import", url)
         if imported < size.skus:
             write_products_file(rest, size, range(imported, size.skus))
             _import("products", rest)
         make_stock()
-        keys = make_merchants(size)
         print("Sequencing what that told the merchants …", flush=True)
         from openplatform.messaging.services.sequencing import sequence_outbox
 
@@ -203,7 +203,9 @@ def _probing(url: str) -> Iterator[list[float]]:
                     aside.execute(
                         "SELECT id FROM catalog_category ORDER BY id LIMIT 1 FOR NO KEY UPDATE"
                     )
-                    aside.execute("SELECT id FROM catalog_pool ORDER BY id LIMIT 1 FOR UPDATE")
+                    aside.execute(
+                        "SELECT id FROM catalog_pool ORDER BY id LIMIT 1 FOR NO KEY UPDATE"
+                    )
                 waits.append(time.perf_counter() - began)
 
     thread = threading.Thread(target=probe)

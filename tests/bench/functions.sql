@@ -54,7 +54,7 @@ BEGIN
             sku.id, sku.code, sku.name,
             coalesce(
                 agreement.fixed_price,
-                round(sku.sale_price * agreement.discount_percent / 100, 2),
+                round(sku.sale_price * (100 - agreement.discount_percent) / 100, 2),
                 sku.sale_price
             ),
             sku.market_price, sku.sale_price, sku.tax_rate, sku.weight_grams, stock.id,

@@ -173,7 +173,7 @@ def _make_merchants(number: int, skus: int) -> list[Merchant]:
             PurchasePrice(
                 partner_id=merchant.partner_id,
                 sku_id=sku_id,
-                discount_percent=Decimal(90),
+                discount_percent=Decimal(10),
                 starts_at=now - timedelta(days=1),
             )
             for merchant in made

@@ -86,6 +86,13 @@ def add_sku(stage: Stage, world: World, code: str) -> None:
             until_at=stage.moment(-30, 0),
         )
     sku = world.make_sku(code, product=product, created_at=stage.now - LONG_AGO)
+    for _ in range(drawn.randrange(3)):
+        FormerPlacement.objects.create(
+            sku=sku,
+            category_path=drawn.choice(stage.places).path,
+            brand=drawn.choice([*stage.brands, None]),
+            until_at=stage.moment(-30, 0),
+        )
     moments = {stage.now - LONG_AGO, *(stage.moment(-30, 20) for _ in range(drawn.randrange(6)))}
     for moment in sorted(moments):
         # The last ones that are due may not have been written to the SKU yet.
@@ -155,6 +162,7 @@ class Tables:
         self.former = list(
             FormerPlacement.objects.filter(product=sku.product).order_by("until_at", "pk")
         )
+        self.own_former = list(FormerPlacement.objects.filter(sku=sku).order_by("until_at", "pk"))
 
 
 def price_in_words(tables: Tables, moment: datetime) -> Four | None:
@@ -188,7 +196,13 @@ def price_in_words(tables: Tables, moment: datetime) -> Four | None:
 
 
 def place_in_words(tables: Tables, moment: datetime) -> tuple[list[int], int | None]:
-    left = [former for former in tables.former if moment < former.until_at]
+    left = [former for former in tables.own_former if moment < former.until_at]
+    came_at = tables.own_former[-1].until_at if tables.own_former else None
+    left = left or [
+        former
+        for former in tables.former
+        if moment < former.until_at and (came_at is None or came_at < former.until_at)
+    ]
     if left:
         return left[0].category_path, left[0].brand_id
     return tables.sku.product.category.path, tables.sku.product.brand_id

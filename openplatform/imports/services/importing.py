@@ -94,11 +94,14 @@ def import_file(
         on_written=on_written,
     )
     try:
-        return _import_rows(errand)
+        report = _import_rows(errand)
     except IntegrityError as error:
         if sqlstate_of(error) != UNIQUE_VIOLATION:
             raise
         raise TemporarilyUnavailable from error  # made by another between our look and our write
+    if report.rows >= MANY_ROWS and not dry_run:
+        _renew_statistics(errand.resource)
+    return report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +167,6 @@ def _import_rows(errand: _Errand) -> ImportReport:
         },
         actor=errand.actor,
     )
-    if report.rows >= MANY_ROWS:
-        _renew_statistics(resource)
     if errand.on_written is not None:
         errand.on_written(report)
     return report
@@ -179,8 +180,12 @@ def _require_accepted(errand: _Errand, report: ImportReport) -> None:
 
 
 def _renew_statistics(resource: Resource) -> None:
-    """The planner must know of a full table before autovacuum comes by, a minute later."""
-    with connection.cursor() as cursor:
+    """The planner must know of a full table before autovacuum comes by, a minute later.
+
+    Afterwards, in a transaction of its own: nobody waits for it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
         for model in resource.writes:
             cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 

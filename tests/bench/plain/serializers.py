@@ -256,5 +256,5 @@ def _purchase_price(partner: Partner, sku: Sku) -> Decimal:
         return sku.sale_price
     if agreed.fixed_price is not None:
         return agreed.fixed_price
-    price = sku.sale_price * (agreed.discount_percent or Decimal(100)) / 100
+    price = sku.sale_price * (100 - (agreed.discount_percent or Decimal(0))) / 100
     return price.quantize(Decimal("0.01"), ROUND_HALF_UP)

@@ -243,6 +243,46 @@ def test_former_placement_is_kept_when_a_product_moves(desk: Desk, family: World
     assert product.category == other
 
 
+def test_former_place_is_kept_and_prices_told_when_a_sku_goes_to_another_product(
+    desk: Desk, family: World, merchant: Merchant
+) -> None:
+    """The product it leaves moves at the same time, and where that stood before is not lost."""
+    other = make_category("other", "Other", None)
+    PurchasePrice.objects.create(
+        partner=merchant.partner, category=other, discount_percent=Decimal(20)
+    )
+    desk.load("products", full_row("C", product="Q", name="Name C"))
+    forget()
+
+    load_later(
+        desk,
+        full_row("A", category="other"),
+        full_row("B", name="Name A", product="Q", category="other"),
+        full_row("C", product="Q", name="Name C", category="other"),
+    )
+
+    former = FormerPlacement.objects.order_by("product__code", "sku__code")
+    assert set(former.values_list("product__code", "sku__code", "until_at")) == {
+        (Product.objects.get(skus__code="A").code, None, LATER), ("Q", None, LATER),
+        (None, "B", LATER),
+    }  # fmt: skip
+    assert {tuple(one.category_path) for one in former} == {(family.category.pk,)}
+    assert ("price.changed", {"skus": ["A", "B", "C"]}) in news_of(merchant)
+
+
+def test_former_place_is_kept_when_a_sku_goes_to_a_product_that_stands_alike(
+    desk: Desk, family: World
+) -> None:
+    desk.load("products", full_row("C", product="Q", name="Name C"))
+
+    load_later(desk, full_row("B", name="Name A", product="Q"))
+
+    former = FormerPlacement.objects.get()
+    assert (former.product, former.sku, former.until_at) == (
+        None, Sku.objects.get(code="B"), LATER,
+    )  # fmt: skip
+
+
 def test_own_price_is_told_when_the_product_leaves_the_category_of_an_agreement(
     desk: Desk, family: World, merchant: Merchant, stranger: Merchant
 ) -> None:

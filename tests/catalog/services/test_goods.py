@@ -25,6 +25,7 @@ from catalog.models import (
     SkuStamp,
     StockHint,
 )
+from catalog.selectors.price_history import list_price_moves
 from catalog.services.goods import add_sku, edit_brand, edit_product, edit_sku
 from openplatform.core import clock
 from openplatform.core.errors import FieldInvalid, NotFound
@@ -270,6 +271,59 @@ def test_siblings_are_told_to_whoever_sees_both_when_a_sku_moves(
     moved = SkuStamp.objects.filter(changed_at=LATER).order_by("sku__code")
     stamps = moved.values_list("partner__code", "sku__code")
     assert list(stamps) == [("acme", "COAT-1"), ("acme", "S-BLUE")]
+
+
+def test_days_that_passed_keep_their_price_when_a_sku_goes_to_another_product(
+    shirt: Product, shop: World, merchant: Merchant
+) -> None:
+    """And it does not inherit the days that the other product had before."""
+    cheap, dear = make_category("cheap", "Cheap", None), make_category("dear", "Dear", None)
+    for category, percent in ((cheap, 50), (dear, 10)):
+        PurchasePrice.objects.create(
+            partner=merchant.partner, category=category, discount_percent=percent,
+            starts_at=SETTLED_AT, created_at=SETTLED_AT,
+        )  # fmt: skip
+    coat = make_product("COAT", cheap)
+    Sku.objects.update(created_at=SETTLED_AT)
+    red = Sku.objects.get(code="S-RED")
+    first, second, third, fourth = (SETTLED_AT + timedelta(hours=hour) for hour in range(1, 5))
+    moves = [
+        partial(edit_product, product_id=coat.pk, fields={"category_id": dear.pk}, now=first),
+        partial(edit_product, product_id=shirt.pk, fields={"category_id": cheap.pk}, now=second),
+        partial(edit_sku, sku_id=red.pk, fields={"product_id": coat.pk}, now=third),
+        partial(
+            edit_product, product_id=coat.pk, fields={"category_id": shop.category.pk}, now=fourth
+        ),
+    ]
+    for move in moves:
+        act(move)
+
+    spans = list_price_moves(
+        partner_id=merchant.partner.pk, sku_id=red.pk, from_at=SETTLED_AT, to_at=None
+    )
+
+    sale = red.sale_price
+    prices = [(span.until_at, span.prices.purchase_price / sale) for span in spans]
+    assert prices == [
+        (second, Decimal(1)), (third, Decimal("0.5")), (fourth, Decimal("0.9")),
+        (None, Decimal(1)),
+    ]  # fmt: skip
+    assert news_of(merchant).count(("price.changed", {"skus": ["S-RED"]})) == 1  # of all, merged
+
+
+def test_former_places_stay_in_order_when_a_sku_goes_twice(shirt: Product, shop: World) -> None:
+    acme = Brand.objects.create(name="Acme")
+    coat = make_product("COAT", shop.category, brand=acme)
+    red = Sku.objects.get(code="S-RED")
+    first, second = (SETTLED_AT + timedelta(hours=hour) for hour in (1, 2))
+
+    act(partial(edit_sku, sku_id=red.pk, fields={"product_id": coat.pk}, now=first))
+    act(partial(edit_sku, sku_id=red.pk, fields={"product_id": shirt.pk}, now=second))
+
+    former = FormerPlacement.objects.order_by("until_at")
+    assert list(former.values_list("sku__code", "product", "brand", "until_at")) == [
+        ("S-RED", None, None, first), ("S-RED", None, acme.pk, second),
+    ]  # fmt: skip
 
 
 def test_no_sibling_is_told_when_a_sku_moves_and_had_none(shop: World, merchant: Merchant) -> None:
