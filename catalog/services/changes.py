@@ -31,16 +31,22 @@ STAMP = """
         SET changed_at = greatest(known.changed_at, excluded.changed_at)
 """
 STAMPED_AT_ONCE = 20_000  # pairs; a full pool opened to many partners makes millions
+# What was stamped with this moment before in the same transaction is not written once more.
 TOUCH = """
     WITH locked AS MATERIALIZED (
-        SELECT id FROM catalog_sku WHERE id = ANY(%(sku_ids)s::bigint[])
-        ORDER BY id FOR NO KEY UPDATE
+        SELECT sku.id, sku.code, sku.updated_at
+        FROM unnest(%(sku_ids)s::bigint[]) AS moved (id)
+        JOIN catalog_sku sku ON sku.id = moved.id
+        ORDER BY sku.id FOR NO KEY UPDATE OF sku
     ), touched AS (
-        UPDATE catalog_sku sku SET updated_at = greatest(sku.updated_at, %(now)s)
-        FROM locked WHERE sku.id = locked.id
-        RETURNING sku.id, sku.code
+        UPDATE catalog_sku sku SET updated_at = %(now)s
+        FROM locked WHERE sku.id = locked.id AND locked.updated_at < %(now)s
     )
-    SELECT id, code FROM touched ORDER BY code
+    SELECT id, code FROM locked ORDER BY code
+"""
+CODES = """
+    SELECT sku.id, sku.code
+    FROM unnest(%s::bigint[]) AS asked (id) JOIN catalog_sku sku ON sku.id = asked.id
 """
 
 
@@ -116,5 +122,4 @@ def _touch(sku_ids: Collection[int], now: datetime) -> dict[int, str]:
 
 
 def _codes(sku_ids: Collection[int]) -> dict[int, str]:
-    rows = send("SELECT id, code FROM catalog_sku WHERE id = ANY(%s::bigint[])", [list(sku_ids)])
-    return dict(rows.rows())
+    return dict(send(CODES, [list(sku_ids)]).rows())
