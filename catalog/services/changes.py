@@ -19,13 +19,17 @@ PRICE_CHANGED = "price.changed"
 # What a pool's rules look at, besides prices.
 RULED_FIELDS = frozenset({"category", "brand"})
 
-# In the order of the unique constraint, so that two of these never wait for each other. What moved
-# for everybody at that moment anyway, as every new SKU did, needs no stamp.
+# What moved for everybody at that moment anyway, as every new SKU did, needs no stamp.
+OLDER = """
+    SELECT sku.id FROM unnest(%s::bigint[]) AS asked (id)
+    JOIN catalog_sku sku ON sku.id = asked.id AND sku.updated_at < %s
+"""
+# In the order of the unique constraint, so that two of these never wait for each other.
 STAMP = """
     INSERT INTO catalog_skustamp AS known (partner_id, sku_id, code, changed_at)
     SELECT pair.partner_id, sku.id, sku.code, %s
     FROM unnest(%s::bigint[], %s::bigint[]) AS pair (partner_id, sku_id)
-    JOIN catalog_sku sku ON sku.id = pair.sku_id AND sku.updated_at < %s
+    JOIN catalog_sku sku ON sku.id = pair.sku_id
     GROUP BY pair.partner_id, sku.id ORDER BY pair.partner_id, sku.id
     ON CONFLICT (partner_id, sku_id) DO UPDATE
         SET changed_at = greatest(known.changed_at, excluded.changed_at)
@@ -53,12 +57,16 @@ CODES = """
 def stamp_skus(*, pairs: Mapping[int, Collection[int]], now: datetime) -> None:
     """Step: SKUs changed for some partners alone (partner id → SKU ids)."""
     require_transaction()
+    asked = {sku_id for sku_ids in pairs.values() for sku_id in sku_ids}
+    older = {sku_id for (sku_id,) in send(OLDER, [list(asked), now]).rows()}
     ordered = (
-        (partner_id, sku_id) for partner_id in sorted(pairs) for sku_id in sorted(pairs[partner_id])
+        (partner_id, sku_id)
+        for partner_id in sorted(pairs)
+        for sku_id in sorted(older.intersection(pairs[partner_id]))
     )
     while parcel := list(islice(ordered, STAMPED_AT_ONCE)):
         partner_ids, sku_ids = zip(*parcel, strict=True)
-        send(STAMP, [now, list(partner_ids), list(sku_ids), now])
+        send(STAMP, [now, list(partner_ids), list(sku_ids)])
 
 
 def tell_updated(*, fields: Mapping[int, Collection[str]], now: datetime) -> None:
@@ -77,11 +85,13 @@ def tell_updated(*, fields: Mapping[int, Collection[str]], now: datetime) -> Non
     hint_stock(sku_ids=[pk for pk, names in changed.items() if "min_quantity" in names])
 
 
-def tell_prices(*, sku_ids: Collection[int], now: datetime) -> None:
-    """Step: market, sale or floor price of SKUs moved, for everybody who sees them."""
-    if sku_ids:
-        publish_skus(type=PRICE_CHANGED, skus=list(_touch(sku_ids, now).values()))
-        hint_pools(sku_ids=sku_ids)
+def tell_prices(*, codes: Mapping[int, str]) -> None:
+    """Step: market, sale or floor price of SKUs (id → code) moved, and with them ``updated_at``,
+    for everybody who sees them.
+    """
+    if codes:
+        publish_skus(type=PRICE_CHANGED, skus=sorted(codes.values()))
+        hint_pools(sku_ids=codes)
 
 
 def tell_own_prices(*, pairs: Mapping[int, Collection[int]], now: datetime) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import nh3
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import PoolChange, Sku
@@ -138,6 +139,8 @@ class ProductWriter:
             send(statements.REMOVE_IMAGES)
             if len(new_ids) >= MANY_SKUS:
                 send(statements.RENEW_STATISTICS)
+            # What references were written is checked now, not at the commit under the lock.
+            connection.check_constraints()
             lock_pools()  # before the first message, and for a moment only
         self._write_prices(new_ids)
         joined = self._join_pools()
