@@ -46,12 +46,8 @@ class PriceChange(models.Model):
             ),
         ]
         indexes = [
+            # None by time alone: a statement that asks of each SKU what is to come would walk it.
             models.Index(fields=["sku", "effective_at"], name="price_change_sku"),
-            models.Index(
-                fields=["effective_at"],
-                name="price_change_due",
-                condition=models.Q(applied_at__isnull=True),
-            ),
         ]
 
     def __str__(self) -> str:

@@ -57,11 +57,11 @@ FINDINGS = {
     "text": IS_FOUND,
 }
 # How much the partner sees, and before when no list by update has anything, in either of its two
-# indexes: nothing came into its sight before the first of its pools was opened to it, and a stamp
-# that is older than all SKUs does not count.
+# indexes: nothing came into its sight before it was there itself (an hour for clocks that differ),
+# and a stamp that is older than all SKUs does not count.
 REACH = f"""
     SELECT ({SEEN}),
-        (SELECT min(created_at) FROM catalog_poolassignment WHERE partner_id = %(partner_id)s),
+        (SELECT created_at - interval '1 hour' FROM accounts_partner WHERE id = %(partner_id)s),
         (SELECT min(updated_at) FROM catalog_sku)
 """  # noqa: S608 - put together from constants
 CHANGED_AT = f"""

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Brand, Category, Product, Sku
 from catalog.services.base_prices import record_first_prices
-from catalog.services.changes import SKU_UPDATED, stamp_skus, tell_updated
+from catalog.services.changes import SKU_UPDATED, hint_pools, stamp_skus, tell_updated
 from catalog.services.membership import lock_pools
 from catalog.services.placements import (
     keep_placements_of_skus,
@@ -142,7 +142,7 @@ def edit_brand(*, brand_id: int, name: str, now: datetime) -> bool:
 
 
 def add_sku(*, sku: Sku, actor: str, now: datetime) -> None:
-    """Step: a new SKU with its first prices. Nobody is told: it is in no pool yet.
+    """Step: a new SKU with its first prices. Nobody is told before a rule brings it into a pool.
 
     :raises NotFound: when its product has gone meanwhile.
     """
@@ -150,6 +150,7 @@ def add_sku(*, sku: Sku, actor: str, now: datetime) -> None:
     sku.created_at = sku.updated_at = now
     sku.save(force_insert=True)
     record_first_prices(sku_ids=[sku.pk], actor=actor)
+    hint_pools(sku_ids=[sku.pk])
 
 
 def edit_sku(*, sku_id: int, fields: Fields, now: datetime) -> frozenset[str]:

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from catalog.models import PoolAssignment, PoolMembership, Sku, SkuStamp
+from accounts.models import Partner
+from catalog.models import Pool, PoolMembership, Sku, SkuStamp
 from catalog.selectors import skus
 from catalog.selectors.skus import SkuFilters, get_changed_at, page_by_code, page_by_update
+from catalog.services.membership import assign_partners, curate_pool
+from openplatform.core import clock
 from tests.cast import Merchant, World
 from tests.catalog.range import LATER, SETTLED_AT, settle
 
@@ -96,7 +99,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> None:
 def history(shop: World, merchant: Merchant, stranger: Merchant) -> list[tuple[str, int]]:
     """40 SKUs with times of their own; those that the merchant sees, each with when it changed."""
     shop.open_pool_to(stranger)
-    PoolAssignment.objects.update(created_at=SETTLED_AT)
+    Partner.objects.update(created_at=SETTLED_AT)
     chance = Random(7)
     expected = []
     for number in range(40):
@@ -165,3 +168,24 @@ def test_filters_hold_when_indexes_are_walked(
     codes = [code for code, _hours in history[1:]]
     assert [row.code for row in by_code] == codes
     assert sorted(row.code for row in by_update) == codes
+
+
+def test_sku_is_listed_when_the_pool_that_showed_it_first_was_closed_since(
+    many: None, shop: World, merchant: Merchant
+) -> None:
+    """What it is seen by now was opened to the merchant after the SKU last changed."""
+    sku = shop.make_sku("A")
+    other = Pool.objects.create(code="other", name="Other")
+    curate_pool(pool_code="other", add=["A"], actor="test", now=clock.now())
+    Sku.objects.filter(pk=sku.pk).update(updated_at=clock.now())
+    assign_partners(
+        pool_code="other", partner_codes=[merchant.partner.code], actor="test", now=clock.now()
+    )
+    assign_partners(pool_code="pool", partner_codes=[], actor="test", now=clock.now())
+
+    rows = page_by_update(
+        partner_id=merchant.partner.pk, filters=ALL, since=None, after=None, limit=10
+    )
+
+    assert [row.code for row in rows] == ["A"]
+    assert other.assignments.count() == 1

@@ -443,3 +443,11 @@ def test_products_end_in_their_places_when_they_cross_at_once(shirt: Product, sh
     moved = Product.objects.filter(code__in=["SHIRT", "OTHER"])
     assert set(moved.values_list("category__code", flat=True)) == {"two"}
     assert FormerPlacement.objects.count() == 2
+
+
+def test_rules_are_asked_about_a_sku_when_it_is_added(shirt: Product) -> None:
+    sku = Sku(code="NEW", product=shirt, name="新", market_price=12, sale_price=10)
+
+    act(lambda: add_sku(sku=sku, actor="li", now=LATER))
+
+    assert list(PoolHint.objects.values_list("sku__code", "pool")) == [("NEW", None)]
