@@ -74,6 +74,11 @@ class Agreed:
         return self.from_at <= moment and (self.until_at is None or moment < self.until_at)
 
 
+# From now (None), then from each moment to come, which agreement makes the price; and the price.
+Terms = Sequence[tuple[datetime | None, Agreed | None]]
+Outlook = tuple[tuple[datetime | None, Decimal], ...]
+
+
 class Agreements:
     """All agreements of one partner, to find those that concern a SKU."""
 
@@ -86,6 +91,7 @@ class Agreements:
             else:
                 self._of_skus[agreed.sku_id].append(agreed)
         self._by_placement: dict[Placement, tuple[Agreed, ...]] = {}
+        self._terms: dict[tuple[Placement, datetime], Terms] = {}
 
     def concerning(self, sku_id: int, placement: Placement) -> Sequence[Agreed]:
         """Those that apply to a SKU that stands there, the one that comes first first."""
@@ -94,6 +100,17 @@ class Agreements:
             wide = self._by_placement[placement] = _ranked(self._wide, sku_id, placement)
         own = self._of_skus.get(sku_id)
         return wide if own is None else (*_ranked(own, sku_id, placement), *wide)
+
+    def terms_from(self, sku_id: int, placement: Placement, moment: datetime) -> Terms:
+        """The agreement that makes the price at that moment, and from each later one on at which
+        any begins or ends.
+        """
+        if sku_id in self._of_skus:
+            return _terms_from(self.concerning(sku_id, placement), moment)
+        key = placement, moment
+        if key not in self._terms:
+            self._terms[key] = _terms_from(self.concerning(sku_id, placement), moment)
+        return self._terms[key]
 
 
 class SkuTimeline(NamedTuple):
@@ -110,22 +127,25 @@ class SkuTimeline(NamedTuple):
 
     def prices_at(self, moment: datetime) -> OwnPrices | None:
         """The prices at that moment; None before the SKU had any."""
-        base = next((base for since, base in reversed(self.bases) if since <= moment), None)
+        base = self.base_at(moment)
         if base is None:
             return None
-        agreed = self.agreement_at(moment)
-        own = base.sale_price
-        if agreed is not None:
-            own = purchase_price(base.sale_price, agreed.fixed_price, agreed.discount_percent)
+        own = price_by(self.agreement_at(moment), base.sale_price)
         return OwnPrices(base.market_price, base.sale_price, own, base.floor_price)
+
+    def base_at(self, moment: datetime) -> ShownPrices | None:
+        """The prices of the house; None before the SKU had any."""
+        for since, base in reversed(self.bases):
+            if since <= moment:
+                return base
+        return None
 
     def agreement_at(self, moment: datetime) -> Agreed | None:
         """The agreement that makes the price then; None: the sale price counts."""
         placement = next(
             place for until_at, place in self.placements if until_at is None or moment < until_at
         )
-        concerning = self.agreements.concerning(self.sku_id, placement)
-        return next((agreed for agreed in concerning if agreed.is_in_force(moment)), None)
+        return _first_in_force(self.agreements.concerning(self.sku_id, placement), moment)
 
     def moments(self) -> set[datetime]:
         """When something may move."""
@@ -148,6 +168,41 @@ class SkuTimeline(NamedTuple):
                 yield Move(coming, prices)
                 present = prices
 
+    def outlook(self, moment: datetime) -> Outlook:
+        """The partner's own price then (None), and each later moment from which on it is another.
+
+        :raises ValueError: before the SKU had any prices.
+        """
+        base = self.base_at(moment)
+        if base is None:
+            raise ValueError(f"SKU {self.sku_id} had no price at {moment}")
+        own: Decimal | None = None
+        outlook: list[tuple[datetime | None, Decimal]] = []
+        for at, price in self._own_prices_from(moment, base):
+            if price != own:
+                outlook.append((at, price))
+                own = price
+        return tuple(outlook)
+
+    def _own_prices_from(
+        self, moment: datetime, base: ShownPrices
+    ) -> Iterator[tuple[datetime | None, Decimal]]:
+        if len(self.bases) == 1 and len(self.placements) == 1:  # as nearly all do
+            placement = self.placements[0][1]
+            for at, agreed in self.agreements.terms_from(self.sku_id, placement, moment):
+                yield at, price_by(agreed, base.sale_price)
+            return
+        yield None, price_by(self.agreement_at(moment), base.sale_price)
+        for move in self.moves_after(moment):
+            yield move.effective_at, move.prices.purchase_price
+
+
+def price_by(agreed: Agreed | None, sale_price: Decimal) -> Decimal:
+    """A partner's own price by an agreement; None: the sale price."""
+    if agreed is None:
+        return sale_price
+    return purchase_price(sale_price, agreed.fixed_price, agreed.discount_percent)
+
 
 def purchase_price(
     sale_price: Decimal, fixed_price: Decimal | None, discount_percent: Decimal | None
@@ -165,6 +220,26 @@ def purchase_price(
 @lru_cache(maxsize=65_536)
 def _discounted(sale_price: Decimal, percent: Decimal) -> Decimal:
     return money.discounted(sale_price, percent)
+
+
+def _terms_from(concerning: Sequence[Agreed], moment: datetime) -> Terms:
+    later = {
+        at
+        for agreed in concerning
+        for at in (agreed.from_at, agreed.until_at)
+        if at is not None and at > moment
+    }
+    return (
+        (None, _first_in_force(concerning, moment)),
+        *((at, _first_in_force(concerning, at)) for at in sorted(later)),
+    )
+
+
+def _first_in_force(ranked: Sequence[Agreed], moment: datetime) -> Agreed | None:
+    for agreed in ranked:
+        if agreed.is_in_force(moment):
+            return agreed
+    return None
 
 
 def _ranked(agreements: Iterable[Agreed], sku_id: int, placement: Placement) -> tuple[Agreed, ...]:

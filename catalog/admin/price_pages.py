@@ -17,7 +17,6 @@ from django.contrib import messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.utils.translation import gettext_lazy as _
 
 from catalog.errors import PreviewOutdated
 from openplatform.core.admin.form_pages import faults_of
@@ -80,6 +79,7 @@ def answer_price_page(model_admin: Any, request: HttpRequest, page: PricePage) -
     if request.method != "POST":
         return _respond(model_admin, request, page, page.form_class(initial=page.initial))
     form = page.form_class(request.POST)
+    is_unconfirmed = False
     if not form.is_valid():
         return _respond(model_admin, request, page, form)
     try:
@@ -88,7 +88,7 @@ def answer_price_page(model_admin: Any, request: HttpRequest, page: PricePage) -
             if request.POST.get(EXPECTED) != look.fingerprint:
                 messages.warning(request, str(PreviewOutdated.title))
             elif look.confirm and CONFIRMED not in request.POST:
-                messages.error(request, str(_("Tick the box below the preview to go on")))
+                is_unconfirmed = True
             elif not look.is_empty:
                 messages.success(request, str(page.act(form, look.fingerprint)))
                 return HttpResponseRedirect(page.back_to)
@@ -100,7 +100,7 @@ def answer_price_page(model_admin: Any, request: HttpRequest, page: PricePage) -
             name = next((part for part in fault.pointer.split("/") if part in form.fields), None)
             form.add_error(name, str(fault.detail))
         return _respond(model_admin, request, page, form)
-    return _respond(model_admin, request, page, form, look)
+    return _respond(model_admin, request, page, form, look, is_unconfirmed=is_unconfirmed)
 
 
 def _digest(request: HttpRequest, form: forms.Form) -> str:
@@ -118,6 +118,8 @@ def _respond(
     page: PricePage,
     form: forms.Form,
     look: Look | None = None,
+    *,
+    is_unconfirmed: bool = False,
 ) -> HttpResponse:
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(
@@ -134,6 +136,7 @@ def _respond(
             "subject": page.subject,
             "intro": page.intro,
             "look": look,
+            "is_unconfirmed": is_unconfirmed,
             "values": _digest(request, form) if look else "",
         },
     )

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, pgettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
 
 from catalog.admin.price_pages import Line, Look, PricePage, answer_price_page
@@ -126,18 +127,33 @@ class PurchasePriceAdmin(ModelAdmin):
     search_help_text = _("SKU, category, brand or partner")
     ordering = ("-id",)
     fields = (
-        ("partner", "applies_to"), ("fixed_price", "discount_percent"), ("starts_at", "ends_at"),
-        ("state_badge", "superseded_at"), ("actor", "created_at"),
+        ("partner", "applies_to"), ("terms", "state"), ("starts_at", "ends_at"),
+        ("created_at", "superseded_at"), "actor",
     )  # fmt: skip
     readonly_fields = (
-        "partner", "applies_to", "fixed_price", "discount_percent", "starts_at", "ends_at",
-        "state_badge", "superseded_at", "actor", "created_at",
+        "partner", "applies_to", "terms", "starts_at", "ends_at", "state", "superseded_at",
+        "actor", "created_at",
     )  # fmt: skip
     actions_detail = ("edit", "withdraw")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody: an agreement is withdrawn, and its days stay in the history."""
         return False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Without buttons that would save nothing."""
+        hidden = dict.fromkeys(
+            ("show_save", "show_save_and_continue", "show_save_and_add_another"), False
+        )
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **hidden}
+        )
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Of an agreement that stands."""
@@ -237,7 +253,12 @@ class PurchasePriceAdmin(ModelAdmin):
             ),
         )
 
-    @action(description=_("Withdraw"), permissions=["change"], icon="undo", is_danger=True)
+    @action(
+        description=pgettext_lazy("of prices", "Withdraw"),
+        permissions=["change"],
+        icon="undo",
+        is_danger=True,
+    )
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """End it now, or before it begins."""
         present: PurchasePrice = self.get_row(request, object_id)
@@ -254,13 +275,16 @@ class PurchasePriceAdmin(ModelAdmin):
             request,
             form_class=_Nothing,
             title=_("Withdraw the agreement"),
-            submit=_("Withdraw"),
+            submit=pgettext_lazy("of prices", "Withdraw"),
             call=call,
             back_to=reverse("admin:catalog_purchaseprice_changelist"),
             subject=present,
-            intro=_(
+            intro=ngettext(
+                "From now on it does not count any more, for %(count)d SKU that the partner sees."
+                " Days that have passed keep their price.",
                 "From now on it does not count any more, for %(count)d SKUs that the partner sees."
-                " Days that have passed keep their price."
+                " Days that have passed keep their price.",
+                review.seen,
             )
             % {"count": review.seen},
             is_danger=True,
@@ -275,6 +299,11 @@ class PurchasePriceAdmin(ModelAdmin):
     def terms(self, agreement: PurchasePrice) -> str:
         """A price or a percentage."""
         return _terms_of(agreement)
+
+    @display(description=_("state"))
+    def state(self, agreement: PurchasePrice) -> type_of_text:
+        """By the clock."""
+        return STATES[_state_of(agreement)]
 
     @display(description=_("state"), label=STATE_COLOURS)
     def state_badge(self, agreement: PurchasePrice) -> tuple[str, str]:
@@ -324,8 +353,8 @@ def _look(review: AgreementReview) -> Look:
         (_("SKUs that it applies to"), review.skus),
         (_("of them seen by the partner"), review.seen),
         (_("of these at another price than before"), review.moved),
-        (_("below the cost price"), review.below_cost),
-        (_("above the sale price"), review.above_sale),
+        (_("SKUs that it prices below cost"), review.below_cost),
+        (_("SKUs that it prices above the sale price"), review.above_sale),
         (_("Other agreements of the partner that overlap it"), review.overlap_count),
     ]
     overlaps: list[type_of_text] = [

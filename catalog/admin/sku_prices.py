@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, pgettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
 
 from catalog.admin.chosen_skus import IDS, ChosenSkus
@@ -35,6 +36,8 @@ from openplatform.core.errors import DomainError, type_of_text
 
 MAY_PRICE = "catalog.change_sku"
 MAX_EXAMPLES = 20
+TO_COME, APPLIED = "to_come", "applied"
+STATES: dict[str, type_of_text] = {TO_COME: _("To come"), APPLIED: _("Has taken effect")}
 DAYS = 90
 HISTORY_TEMPLATE = "backoffice/price_history.html"
 CONCERNS: dict[Concern, type_of_text] = {
@@ -56,7 +59,7 @@ class PriceChangeAdmin(ReadOnlyAdmin):
 
     list_display = (
         "effective_at", "code", "name", "market_price", "sale_price", "cost_price", "floor_price",
-        "applied_at", "actor",
+        "state_badge", "actor",
     )  # fmt: skip
     list_display_links = ("effective_at",)
     list_filter = (
@@ -77,7 +80,7 @@ class PriceChangeAdmin(ReadOnlyAdmin):
         """Whoever may change prices."""
         return bool(request.user.has_perm(MAY_PRICE))
 
-    @action(description=_("Withdraw"), permissions=["withdraw"])
+    @action(description=pgettext_lazy("of prices", "Withdraw"), permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[PriceChange]) -> None:
         """They do not take effect, and merchants hear of it."""
         chosen = list(queryset.filter(applied_at__isnull=True).values_list("pk", flat=True))
@@ -90,6 +93,12 @@ class PriceChangeAdmin(ReadOnlyAdmin):
                 self.message_user(request, str(fault.detail), "error")
             return
         self.message_user(request, _("%(count)d price changes withdrawn") % {"count": count})
+
+    @display(description=_("state"), label={TO_COME: "info", APPLIED: "success"})
+    def state_badge(self, change: PriceChange) -> tuple[str, str]:
+        """Whether it has been applied."""
+        state = TO_COME if change.applied_at is None else APPLIED
+        return state, str(STATES[state])
 
     @display(description=_("SKU"), ordering="sku__code")
     def code(self, change: PriceChange) -> SafeString:
@@ -195,10 +204,12 @@ class PriceActions(ChosenSkus):
             return _("Prices of %(count)d SKUs will change") % {"count": count}
 
         to_come = PriceChange.objects.filter(sku_id__in=sku_ids, applied_at=None).count()
-        intro = _("Chosen: %(count)d SKUs.") % {"count": len(sku_ids)}
+        intro = "" if single else _("Chosen: %(count)d SKUs.") % {"count": len(sku_ids)}
         if to_come:
-            intro += " " + _(
-                "%(count)d changes are to come for them; each sets all four prices again."
+            intro += " " + ngettext(
+                "%(count)d change is to come; it sets all four prices again.",
+                "%(count)d changes are to come; each sets all four prices again.",
+                to_come,
             ) % {"count": to_come}
         url = reverse("admin:catalog_sku_changelist")
         if single is not None:
@@ -232,9 +243,11 @@ def _look(plan: PricePlan) -> Look:
     confirm: type_of_text = ""
     if concerns:
         odd = sum(1 for line in plan.lines if line.concerns)
-        confirm = _("I know that the sale price of %(count)d SKUs is odd, as shown above.") % {
-            "count": odd
-        }
+        confirm = ngettext(
+            "I know that the sale price of %(count)d SKU is odd, as shown above.",
+            "I know that the sale price of %(count)d SKUs is odd, as shown above.",
+            odd,
+        ) % {"count": odd}
     return Look(
         fingerprint=plan.fingerprint,
         numbers=numbers,

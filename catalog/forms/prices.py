@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -17,6 +16,7 @@ from unfold.widgets import (
 )
 
 from accounts.models import Partner
+from catalog.forms.pools import capital
 from catalog.models import Brand, Category, Sku
 from catalog.price_plans import MAY_BE_EMPTY, PRICES, How, PriceEdit, Rule
 from openplatform.core.money import CENT, MAX_DIGITS, WHOLE, ZERO
@@ -50,10 +50,10 @@ class TermsForm(forms.Form):
     """The terms of an agreement."""
 
     fixed_price = AmountField(
-        label=_("fixed price"), required=False, help_text=_("Of a single SKU only")
+        label=capital(_("fixed price")), required=False, help_text=_("Of a single SKU only")
     )
     discount_percent = forms.DecimalField(
-        label=_("percent off the sale price"),
+        label=capital(_("percent off the sale price")),
         required=False,
         max_digits=5,
         decimal_places=2,
@@ -62,8 +62,8 @@ class TermsForm(forms.Form):
         widget=UnfoldAdminDecimalFieldWidget(attrs={"step": "any"}),
         help_text=_("15 means 15 % off: 85 % is paid, to the cent, half a cent up"),
     )
-    starts_at = MomentField(label=_("starts at"), help_text=_("Left out: now"))
-    ends_at = MomentField(label=_("ends at"), help_text=_("Left out: open"))
+    starts_at = MomentField(label=capital(_("starts at")), help_text=_("Left out: now"))
+    ends_at = MomentField(label=capital(_("ends at")), help_text=_("Left out: open"))
 
     def clean(self) -> dict[str, Any]:
         """Either a price or a percentage, and an end after the start."""
@@ -83,7 +83,7 @@ class AgreementForm(TermsForm):
     """A new agreement."""
 
     partner = forms.ModelChoiceField(
-        label=_("partner"),
+        label=capital(_("partner")),
         queryset=Partner.objects.order_by("code"),
         widget=UnfoldAdminSelect2Widget(),
     )
@@ -104,13 +104,13 @@ class AgreementForm(TermsForm):
         help_text=_("Its code"),
     )  # fmt: skip
     category = forms.ModelChoiceField(
-        label=_("category"),
+        label=capital(_("category")),
         queryset=Category.objects.order_by("path"),
         required=False,
         widget=UnfoldAdminSelect2Widget(),
     )
     brand = forms.ModelChoiceField(
-        label=_("brand"),
+        label=capital(_("brand")),
         queryset=Brand.objects.order_by("name"),
         required=False,
         widget=UnfoldAdminSelect2Widget(),
@@ -144,9 +144,9 @@ class AgreementForm(TermsForm):
 class WhenForm(forms.Form):
     """When prices change, and why."""
 
-    effective_at = MomentField(label=_("effective at"), help_text=_("Left out: at once"))
+    effective_at = MomentField(label=capital(_("effective at")), help_text=_("Left out: at once"))
     reason = forms.CharField(
-        label=_("reason"),
+        label=capital(_("reason")),
         required=False,
         max_length=200,
         validators=[require_visible],
@@ -157,11 +157,11 @@ class WhenForm(forms.Form):
 class SkuPricesForm(WhenForm):
     """All prices of one SKU."""
 
-    market_price = AmountField(label=_("market price"))
-    sale_price = AmountField(label=_("sale price"))
-    cost_price = AmountField(label=_("cost price"), required=False, min_value=ZERO)
+    market_price = AmountField(label=capital(_("market price")))
+    sale_price = AmountField(label=capital(_("sale price")))
+    cost_price = AmountField(label=capital(_("cost price")), required=False, min_value=ZERO)
     floor_price = AmountField(
-        label=_("floor price"),
+        label=capital(_("floor price")),
         required=False,
         help_text=_("The lowest price that merchants may resell at"),
     )
@@ -242,7 +242,7 @@ class HistoryForm(forms.Form):
     """Whose price history, and of which days."""
 
     partner = forms.ModelChoiceField(
-        label=_("partner"),
+        label=capital(_("partner")),
         queryset=Partner.objects.order_by("code"),
         widget=UnfoldAdminSelect2Widget(),
     )

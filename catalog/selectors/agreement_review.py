@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from catalog.models import PurchasePrice, Sku
-from catalog.price_timeline import Agreed
-from catalog.selectors.own_prices import IS_BELOW, IS_NAMED, SkuScope, list_timelines
+from catalog.price_timeline import Agreed, price_by
+from catalog.selectors.own_prices import IS_BELOW, IS_NAMED, SkuScope, list_supposed_timelines
 from catalog.selectors.visibility import IS_VISIBLE
 from openplatform.core.statements import send
 
@@ -130,8 +130,15 @@ def review_agreement(
     :param agreement_id: the agreement whose place it takes; None for a new one.
     """
     at = max(agreed.from_at, now)
-    before = _prices_at(partner_id, scope, at, {})
-    after = _prices_at(partner_id, scope, at, {agreement_id: agreed})
+    before: dict[int, _Price] = {}
+    after: dict[int, _Price] = {}
+    for timeline, supposed in list_supposed_timelines(
+        partner_id=partner_id, scope=scope, at=at, agreement_id=agreement_id, instead=agreed
+    ):
+        base = timeline.base_at(at)
+        if base is not None:
+            before[timeline.sku_id] = _price(timeline.agreement_at(at), base.sale_price)
+            after[timeline.sku_id] = _price(supposed.agreement_at(at), base.sale_price)
     parameters = {
         "partner_id": partner_id,
         "sku_ids": list(scope.sku_ids),
@@ -185,21 +192,8 @@ class _Price(NamedTuple):
     agreed: Agreed | None
 
 
-def _prices_at(
-    partner_id: int,
-    scope: SkuScope,
-    at: datetime,
-    instead: Mapping[int | None, Agreed | None],
-) -> dict[int, _Price]:
-    prices: dict[int, _Price] = {}
-    for timeline in list_timelines(
-        partner_id=partner_id, scope=scope, at=at, instead=instead, is_seen_only=False
-    ):
-        own = timeline.prices_at(at)
-        if own is not None:
-            agreed = timeline.agreement_at(at)
-            prices[timeline.sku_id] = _Price(own.purchase_price, own.sale_price, agreed)
-    return prices
+def _price(agreed: Agreed | None, sale_price: Decimal) -> _Price:
+    return _Price(price_by(agreed, sale_price), sale_price, agreed)
 
 
 def _examples(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from catalog.price_timeline import (
     BEGINNING,
     Agreed,
     Agreements,
+    Outlook,
     Placement,
     ShownPrices,
     SkuTimeline,
@@ -22,7 +23,7 @@ from openplatform.core.statements import send, together
 
 # In one row: the prices of the house, and where the product stands.
 SKUS = """
-    SELECT sku.id, sku.market_price, sku.sale_price, sku.floor_price, category.path,
+    SELECT sku.id, sku.market_price, sku.sale_price, sku.floor_price, category.path::text,
         product.brand_id
     FROM catalog_sku sku
     JOIN catalog_product product ON product.id = sku.product_id
@@ -45,9 +46,6 @@ AGREED = """
     WHERE partner_id = %(partner_id)s AND superseded_at IS NULL
         AND (ends_at IS NULL OR ends_at > %(at)s) {condition}
 """
-
-# The price now (None), then each moment to come with the price from then on.
-Outlook = tuple[tuple[datetime | None, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +71,36 @@ def list_timelines(
     partner_id: int,
     scope: SkuScope,
     at: datetime,
-    instead: Mapping[int | None, Agreed | None] | None = None,
-    is_seen_only: bool = True,
 ) -> Iterator[SkuTimeline]:
-    """The timelines, from ``at`` on, of the SKUs in scope.
+    """The timelines, from ``at`` on, of the SKUs in scope that the partner sees.
 
     What was superseded is not in them; they do not tell of the past.
-
-    :param instead: supposed agreements, in the place of the one with that id (None for a new one);
-        no agreement takes one away.
-    :param is_seen_only: leave out what the partner does not see.
     """
+    known, timelines = _read(partner_id=partner_id, scope=scope, at=at, is_seen_only=True)
+    return timelines(Agreements(known.values()))
+
+
+def list_supposed_timelines(
+    *,
+    partner_id: int,
+    scope: SkuScope,
+    at: datetime,
+    agreement_id: int | None,
+    instead: Agreed,
+) -> Iterator[tuple[SkuTimeline, SkuTimeline]]:
+    """The timelines of the SKUs in scope, seen or not, as they are and as they would be with an
+    agreement in the place of the one with that id; None for a new one.
+    """
+    known, timelines = _read(partner_id=partner_id, scope=scope, at=at, is_seen_only=False)
+    supposed = Agreements({**known, agreement_id: instead}.values())
+    for timeline in timelines(Agreements(known.values())):
+        yield timeline, timeline._replace(agreements=supposed)
+
+
+def _read(
+    *, partner_id: int, scope: SkuScope, at: datetime, is_seen_only: bool
+) -> tuple[dict[int | None, Agreed], Callable[[Agreements], Iterator[SkuTimeline]]]:
+    """The partner's agreements by id, and what makes timelines with them."""
     parameters = {
         "partner_id": partner_id,
         "at": at,
@@ -102,18 +119,27 @@ def list_timelines(
         agreed = send(AGREED.format(condition=is_own), parameters)
         changes = send(COMING.format(condition=is_coming), parameters)
         skus = send(f"{SKUS} {is_meant}", parameters)
-    known = {row[0]: _agreed(row) for row in agreed.rows()}
-    supposed = {**known, **(instead or {})}
-    agreements = Agreements(one for one in supposed.values() if one is not None)
+    known: dict[int | None, Agreed] = {row[0]: _agreed(row) for row in agreed.rows()}
+    return known, partial(_timelines, skus.rows(), changes.rows())
+
+
+def _timelines(
+    skus: Sequence[tuple[Any, ...]], changes: Sequence[tuple[Any, ...]], agreements: Agreements
+) -> Iterator[SkuTimeline]:
     coming: dict[int, list[tuple[datetime, ShownPrices]]] = defaultdict(list)
-    for sku_id, effective_at, *prices in changes.rows():
+    for sku_id, effective_at, *prices in changes:
         coming[sku_id].append((effective_at, ShownPrices(*prices)))
-    for sku_id, market_price, sale_price, floor_price, path, brand_id in skus.rows():
+    # Many SKUs stand in few places; a path is taken apart once.
+    placed: dict[tuple[str, int | None], tuple[tuple[None, Placement]]] = {}
+    for sku_id, market_price, sale_price, floor_price, path, brand_id in skus:
         base = (BEGINNING, ShownPrices(market_price, sale_price, floor_price))
+        if (path, brand_id) not in placed:
+            steps = tuple(int(step) for step in path.strip("{}").split(",") if step)
+            placed[path, brand_id] = ((None, Placement(steps, brand_id)),)
         yield SkuTimeline(
             sku_id=sku_id,
             bases=(base, *coming[sku_id]) if sku_id in coming else (base,),
-            placements=((None, Placement(tuple(path), brand_id)),),
+            placements=placed[path, brand_id],
             agreements=agreements,
         )
 
@@ -121,7 +147,7 @@ def list_timelines(
 def get_outlooks(*, partner_id: int, scope: SkuScope, at: datetime) -> Mapping[int, Outlook]:
     """By SKU id, for those in scope that the partner sees: its own price at ``at`` and later."""
     return {
-        timeline.sku_id: _outlook(timeline, at)
+        timeline.sku_id: timeline.outlook(at)
         for timeline in list_timelines(partner_id=partner_id, scope=scope, at=at)
     }
 
@@ -148,15 +174,3 @@ def _agreed(row: tuple[Any, ...]) -> Agreed:
         from_at=starts_at,
         until_at=ends_at,
     )
-
-
-def _outlook(timeline: SkuTimeline, at: datetime) -> Outlook:
-    prices = timeline.prices_at(at)
-    assert prices is not None  # noqa: S101 - the base counts from ever
-    own = prices.purchase_price
-    outlook: list[tuple[datetime | None, Decimal]] = [(None, own)]
-    for move in timeline.moves_after(at):
-        if move.prices.purchase_price != own:
-            own = move.prices.purchase_price
-            outlook.append((move.effective_at, own))
-    return tuple(outlook)

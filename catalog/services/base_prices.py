@@ -28,7 +28,7 @@ from openplatform.core.statements import send
 
 log = structlog.get_logger(__name__)
 
-BATCH = 1000
+BATCH = 5000
 MAX_ENTRIES = 200  # of one act in the trail; of more SKUs the trail has the number
 
 LOCK = """
@@ -40,13 +40,14 @@ LOCK_DUE = """
     SELECT id, market_price, sale_price, cost_price, floor_price FROM catalog_sku
     WHERE id IN (
         SELECT sku_id FROM catalog_pricechange
-        WHERE applied_at IS NULL AND effective_at <= clock_timestamp()
+        WHERE applied_at IS NULL AND effective_at <= statement_timestamp()
     )
     ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """
 APPLY = """
     UPDATE catalog_pricechange SET applied_at = greatest(%s, effective_at)
-    WHERE sku_id = ANY(%s::bigint[]) AND applied_at IS NULL AND effective_at <= clock_timestamp()
+    WHERE sku_id = ANY(%s::bigint[]) AND applied_at IS NULL
+        AND effective_at <= statement_timestamp()
     RETURNING sku_id, effective_at, market_price, sale_price, cost_price, floor_price
 """
 # SKUs whose prices were never written down get what they hold as their first prices.
@@ -77,13 +78,18 @@ ADD_APPLIED = """
         WHERE known.sku_id = new.sku_id AND known.applied_at IS NOT NULL
     ) moment
 """
+# With the stamp in the same go: each update of a row writes to every index of it. Answers the
+# codes of those that merchants have to hear of.
 WRITE = """
     UPDATE catalog_sku sku SET market_price = new.market_price, sale_price = new.sale_price,
-        cost_price = new.cost_price, floor_price = new.floor_price
+        cost_price = new.cost_price, floor_price = new.floor_price,
+        updated_at = CASE WHEN new.is_told THEN greatest(sku.updated_at, %(now)s)
+            ELSE sku.updated_at END
     FROM unnest(%(ids)s::bigint[], %(market)s::numeric[], %(sale)s::numeric[],
-        %(cost)s::numeric[], %(floor)s::numeric[])
-        AS new (sku_id, market_price, sale_price, cost_price, floor_price)
+        %(cost)s::numeric[], %(floor)s::numeric[], %(told)s::boolean[])
+        AS new (sku_id, market_price, sale_price, cost_price, floor_price, is_told)
     WHERE sku.id = new.sku_id
+    RETURNING new.is_told, sku.id, sku.code
 """
 ADD_COMING = """
     INSERT INTO catalog_pricechange
@@ -101,6 +107,10 @@ ADD_COMING = """
 TOUCH = """
     UPDATE catalog_sku SET updated_at = greatest(updated_at, %s) WHERE id = ANY(%s::bigint[])
     RETURNING id, code
+"""
+PLANNED = """
+    SELECT sku_id, market_price, sale_price, cost_price, floor_price FROM catalog_pricechange
+    WHERE sku_id = ANY(%s::bigint[]) AND applied_at IS NULL AND effective_at = %s
 """
 NEXT_MOMENTS = """
     SELECT sku_id, min(effective_at) FROM catalog_pricechange
@@ -148,16 +158,16 @@ def change_prices(
     :raises PreviewOutdated: when the plan is another one by now.
     """
     send(PATIENCE)
-    _lock(sku_ids)
-    _apply_due(sku_ids, now)
+    _lock(sku_ids, now)
     plan = _plan(sku_ids, edit, effective_at)
     if seen is not None and seen != plan.fingerprint:
         raise PreviewOutdated
+    before = {line.sku_id: BasePrices(*line.before) for line in plan.lines}
     prices = {line.sku_id: BasePrices(*line.after) for line in plan.lines}
     if effective_at is None:
-        set_prices(prices=prices, reason=reason, actor=actor, now=now)
+        _set(prices, before, reason=reason, actor=actor, now=now)
     else:
-        _schedule(prices, effective_at=effective_at, reason=reason, actor=actor, now=now)
+        _schedule(prices, before, effective_at=effective_at, reason=reason, actor=actor, now=now)
     _record(plan, effective_at=effective_at, reason=reason, actor=actor)
     log.info("prices_changed", skus=len(plan.lines), effective_at=effective_at, actor=actor)
     return len(plan.lines)
@@ -176,9 +186,10 @@ def schedule_prices(
 
     :raises Refusal: with the pointer ``/effective_at`` for a moment that has passed.
     """
-    _lock(prices)
-    _apply_due(prices, now)
-    _schedule(prices, effective_at=effective_at, reason=reason, actor=actor, now=now)
+    _lock(prices, now)
+    rows = list_prices_then(sku_ids=prices, moment=effective_at, is_before=True)
+    before = {row.sku_id: BasePrices(*row.prices) for row in rows}
+    _schedule(prices, before, effective_at=effective_at, reason=reason, actor=actor, now=now)
 
 
 @transactional
@@ -192,7 +203,7 @@ def withdraw_price_changes(*, change_ids: Collection[int], actor: str, now: date
     if not changes:
         raise NotFound(pointer="/change")
     sku_ids = {sku_id for _change_id, sku_id in changes}
-    _lock(sku_ids)
+    send(LOCK, [list(sku_ids)]).rows()
     rows = {
         change.pk: change
         for change in PriceChange.objects.filter(pk__in=change_ids).select_related("sku")
@@ -227,7 +238,7 @@ def apply_due_prices() -> int:
     """
     are_due = send(
         "SELECT EXISTS (SELECT FROM catalog_pricechange"
-        " WHERE applied_at IS NULL AND effective_at <= clock_timestamp()), clock_timestamp()"
+        " WHERE applied_at IS NULL AND effective_at <= statement_timestamp()), clock_timestamp()"
     ).row()
     if are_due is None or not are_due[0]:
         return 0
@@ -254,23 +265,13 @@ def set_prices(
     Whoever sees a SKU whose market, sale or floor price moves is told. What is to come for it
     stays to come, and sets all four prices again.
     """
-    require_transaction()
-    _lock(prices)
-    _apply_due(prices, now)
-    present = _read(send(LOCK, [list(prices)]).rows())
+    present = _lock(prices, now)
     changed = {
         sku_id: new
-        for sku_id, new in sorted(prices.items())
+        for sku_id, new in prices.items()
         if sku_id in present and new != present[sku_id]
     }
-    if not changed:
-        return 0
-    for some in _parcels(changed):
-        send(ADD_FIRST, [actor, list(some)])
-        send(ADD_APPLIED, {**_columns(some), "now": now, "reason": reason, "actor": actor})
-        send(WRITE, _columns(some))
-    moved = [sku_id for sku_id, new in changed.items() if new.shown != present[sku_id].shown]
-    tell_prices(sku_ids=moved, now=now)
+    _set(changed, present, reason=reason, actor=actor, now=now)
     return len(changed)
 
 
@@ -282,8 +283,28 @@ def record_first_prices(*, sku_ids: Collection[int], actor: str) -> None:
         send(ADD_FIRST, [actor, ordered[start : start + BATCH]])
 
 
+def _set(
+    prices: Mapping[int, BasePrices],
+    present: Mapping[int, BasePrices],
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Prices of SKUs, which are locked, from now on, with what they were until now."""
+    told: dict[int, str] = {}
+    for some in _parcels(prices):
+        send(ADD_FIRST, [actor, list(some)])
+        moved = [new.shown != present[sku_id].shown for sku_id, new in some.items()]
+        columns = {**_columns(some), "now": now, "told": moved}
+        send(ADD_APPLIED, {**columns, "reason": reason, "actor": actor})
+        told |= _told(send(WRITE, columns).rows())
+    tell_prices(codes=told)
+
+
 def _schedule(
     prices: Mapping[int, BasePrices],
+    until_then: Mapping[int, BasePrices],
     *,
     effective_at: datetime,
     reason: str,
@@ -295,8 +316,7 @@ def _schedule(
         text = _("The moment has passed; leave it out to change the prices at once")
         refuse_if([FieldInvalid(text, pointer="/effective_at")])
     record_first_prices(sku_ids=prices, actor=actor)
-    until_then = _then(prices, effective_at, is_before=True)
-    planned = _then(prices, effective_at, is_before=False)
+    planned = {**until_then, **_read(send(PLANNED, [list(prices), effective_at]).rows())}
     for some in _parcels(prices):
         send(ADD_COMING, {**_columns(some), "at": effective_at, "reason": reason, "actor": actor})
     told = {
@@ -313,54 +333,46 @@ def _schedule(
     _announce({**told, **{sku_id: next_moments.get(sku_id) for sku_id in undone}}, now)
 
 
-def _then(sku_ids: Collection[int], moment: datetime, *, is_before: bool) -> dict[int, BasePrices]:
-    return {
-        row.sku_id: BasePrices(*row.prices)
-        for row in list_prices_then(sku_ids=sku_ids, moment=moment, is_before=is_before)
-    }
-
-
 def _plan(sku_ids: Collection[int], edit: PriceEdit, effective_at: datetime | None) -> PricePlan:
     return plan_prices(list_prices_then(sku_ids=sku_ids, moment=effective_at, is_before=True), edit)
 
 
-def _lock(sku_ids: Collection[int]) -> None:
+def _lock(sku_ids: Collection[int], now: datetime) -> dict[int, BasePrices]:
+    """Lock SKUs, and write what is due of them before anything else is made of them; answers their
+    prices.
+    """
     require_transaction()
-    send(LOCK, [list(sku_ids)]).rows()
-
-
-def _apply_due(sku_ids: Collection[int], now: datetime) -> None:
-    """What is due of these SKUs, which are locked, before anything else is made of them."""
+    present = _read(send(LOCK, [list(sku_ids)]).rows())
     due = send(
         "SELECT DISTINCT sku_id FROM catalog_pricechange WHERE sku_id = ANY(%s::bigint[])"
-        " AND applied_at IS NULL AND effective_at <= clock_timestamp()",
+        " AND applied_at IS NULL AND effective_at <= statement_timestamp()",
         [list(sku_ids)],
     ).rows()
-    if due:
-        _apply(_read(send(LOCK, [[sku_id for (sku_id,) in due]]).rows()), now)
+    return present | _apply({sku_id: present[sku_id] for (sku_id,) in due}, now)
 
 
-def _apply(present: Mapping[int, BasePrices], now: datetime) -> None:
-    """Write the due changes of SKUs, which are locked; of several the last one counts.
+def _apply(present: Mapping[int, BasePrices], now: datetime) -> dict[int, BasePrices]:
+    """Write the due changes of SKUs, which are locked; of several the last one counts. Answers the
+    prices from now on.
 
     One that moves back what an earlier one moved is told, too: somebody may have read in between.
     """
     if not present:
-        return
+        return {}
     send(ADD_FIRST, ["", list(present)])
     applied: dict[int, list[tuple[datetime, BasePrices]]] = defaultdict(list)
     for sku_id, effective_at, *prices in send(APPLY, [now, list(present)]).rows():
         applied[sku_id].append((effective_at, BasePrices(*prices)))
     latest: dict[int, BasePrices] = {}
-    moved: list[int] = []
-    for sku_id, changes in applied.items():
+    moved: list[bool] = []
+    for sku_id, changes in sorted(applied.items()):
         changes.sort(key=lambda change: change[0])
         latest[sku_id] = changes[-1][1]
-        if any(prices.shown != present[sku_id].shown for _at, prices in changes):
-            moved.append(sku_id)
+        moved.append(any(prices.shown != present[sku_id].shown for _at, prices in changes))
     if latest:
-        send(WRITE, _columns(latest))
-        tell_prices(sku_ids=moved, now=now)
+        rows = send(WRITE, {**_columns(latest), "now": now, "told": moved}).rows()
+        tell_prices(codes=_told(rows))
+    return latest
 
 
 def _announce(moments: Mapping[int, datetime | None], now: datetime) -> None:
@@ -382,12 +394,13 @@ def _shown(changes: Sequence[PriceChange]) -> set[int]:
         by_moment[change.effective_at].append(change)
     told: set[int] = set()
     for moment, some in by_moment.items():
-        before = _then([change.sku_id for change in some], moment, is_before=True)
+        sku_ids = [change.sku_id for change in some]
+        rows = list_prices_then(sku_ids=sku_ids, moment=moment, is_before=True)
+        before = {row.sku_id: BasePrices(*row.prices).shown for row in rows}
         told |= {
             change.sku_id
             for change in some
-            if before[change.sku_id].shown
-            != (change.market_price, change.sale_price, change.floor_price)
+            if before[change.sku_id] != (change.market_price, change.sale_price, change.floor_price)
         }
     return told
 
@@ -434,12 +447,21 @@ def _parcels(prices: Mapping[int, BasePrices]) -> Iterator[dict[int, BasePrices]
         yield dict(items[start : start + BATCH])
 
 
-def _columns(prices: Mapping[int, BasePrices]) -> dict[str, list[object]]:
-    rows = list(prices.items())
+def _told(rows: Sequence[tuple[Any, ...]]) -> dict[int, str]:
+    return {sku_id: code for is_told, sku_id, code in rows if is_told}
+
+
+def _columns(prices: Mapping[int, BasePrices]) -> dict[str, object]:
+    new = prices.values()
     return {
-        "ids": [sku_id for sku_id, _prices in rows],
-        "market": [new.market_price for _id, new in rows],
-        "sale": [new.sale_price for _id, new in rows],
-        "cost": [new.cost_price for _id, new in rows],
-        "floor": [new.floor_price for _id, new in rows],
+        "ids": list(prices),
+        "market": _as_array([one.market_price for one in new]),
+        "sale": _as_array([one.sale_price for one in new]),
+        "cost": _as_array([one.cost_price for one in new]),
+        "floor": _as_array([one.floor_price for one in new]),
     }
+
+
+def _as_array(amounts: Sequence[Decimal | None]) -> str:
+    """As Postgres writes an array; the driver takes ten times as long to."""
+    return f"{{{','.join('NULL' if amount is None else str(amount) for amount in amounts)}}}"

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
+from catalog.price_timeline import Outlook
 from catalog.selectors.own_prices import (
     EVERYTHING,
-    Outlook,
     SkuScope,
     get_outlooks,
     list_partners_with_wide_agreements,

@@ -67,7 +67,7 @@ def test_agreement_is_shown_first_and_made_once_confirmed(
     assert [(line.sku.code, line.cells[-1], len(line.odd)) for line in look.lines] == [
         ("B", "5.00", 1), ("A", "5.00", 0),
     ]  # fmt: skip
-    assert _messages(unconfirmed) == ["Tick the box below the preview to go on"]
+    assert (_messages(unconfirmed), unconfirmed.context["is_unconfirmed"]) == ([], True)
     assert none == 0
     assert _messages(made) == ["Agreed: acme all"]
     assert PurchasePrice.objects.get().discount_percent == Decimal("50.00")
@@ -211,7 +211,7 @@ def test_prices_of_a_sku_change_once_confirmed_when_they_are_odd(
     done = boss.post(to, {**values, **_seen(shown), "confirmed": "1"}, follow=True)
 
     assert len(shown.context["look"].lines[0].odd) == 3
-    assert _messages(unconfirmed) == ["Tick the box below the preview to go on"]
+    assert (_messages(unconfirmed), unconfirmed.context["is_unconfirmed"]) == ([], True)
     assert before == Decimal("10.00")
     assert _messages(done) == ["Prices of 1 SKUs changed"]
     sku.refresh_from_db()
