@@ -16,6 +16,7 @@ from unfold.widgets import (
 )
 
 from openplatform.core import clock
+from openplatform.core.admin.moments import require_year
 from openplatform.core.money import ZERO
 from openplatform.core.visible_text import require_visible
 from orders.models import Carrier, FreightTemplate, OrderLine
@@ -39,7 +40,10 @@ class ShipForm(forms.Form):
         help_text=_("The same waybill again is the same parcel and moves nothing"),
     )
     shipped_at = forms.SplitDateTimeField(
-        label=_("Shipped at"), widget=UnfoldAdminSplitDateTimeWidget(), initial=clock.now
+        label=_("Shipped at"),
+        validators=[require_year],
+        widget=UnfoldAdminSplitDateTimeWidget(),
+        initial=clock.now,
     )
 
     def __init__(self, *args: Any, lines: Sequence[OrderLine], **kwargs: Any) -> None:

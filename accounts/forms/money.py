@@ -19,6 +19,7 @@ from unfold.widgets import (
 from accounts.models import TopUp
 from accounts.services.terms import MAX_NUMBER
 from openplatform.approvals.models import Approval
+from openplatform.core.admin.moments import require_year
 from openplatform.core.money import CENT, MAX_DIGITS, ZERO, round_amount
 from openplatform.core.visible_text import require_code, require_visible
 
@@ -87,6 +88,7 @@ class TopUpForm(forms.Form):
     paid_at = forms.SplitDateTimeField(
         label=_("Paid at"),
         required=False,
+        validators=[require_year],
         widget=UnfoldAdminSplitDateTimeWidget(),
         help_text=_("As the bank states it; may be left empty"),
     )

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from catalog.forms.goods import CategoryForm
@@ -25,7 +24,7 @@ from openplatform.core import clock
 from openplatform.core.admin import edits
 from openplatform.core.admin.decorators import display
 from openplatform.core.admin.form_pages import faults_of
-from openplatform.core.admin.model_admins import ModelAdmin
+from openplatform.core.admin.model_admins import ModelAdmin, PartsInline
 from openplatform.core.errors import DomainError
 
 
@@ -42,15 +41,12 @@ class BelowFilter(AutocompleteSelectFilter):
         return queryset.filter(**{f"{self.field_path}__path__contains": [int(chosen)]})
 
 
-class AttributeInline(TabularInline):
+class AttributeInline(PartsInline):
     """What products of the category, and of those below it, tell about themselves."""
 
     model = CategoryAttribute
     form = CategoryAttributeForm
-    extra = 0
     fields = ("name", "is_required", "choices", "position")
-    hide_title = True
-    tab = True
 
 
 @admin.register(Category)

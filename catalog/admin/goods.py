@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -369,7 +370,11 @@ class SkuAdmin(PictureActions, PoolActions, PriceActions, ShelfActions, ModelAdm
             for fault in faults_of(error):
                 self.message_user(request, str(fault.detail), messages.ERROR)
             return
-        text = _("%(state)s: %(count)d SKUs moved, the others were so already")
+        text = ngettext(
+            "%(state)s: %(count)d SKU moved, the others were so already",
+            "%(state)s: %(count)d SKUs moved, the others were so already",
+            len(moved),
+        )
         self.message_user(request, text % {"state": state.label, "count": len(moved)})
 
     @display(description=_("SKU"), ordering="code", is_header=True)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
+from django.utils.translation import ngettext
 
 from catalog.forms.images import AddImagesForm, SkuImageForm
 from catalog.models import Sku, SkuImage
@@ -20,21 +20,19 @@ from catalog.services.images import ImageDraft, add_images, set_images
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import Values, answer_form_page
+from openplatform.core.admin.model_admins import PartsInline
 from openplatform.core.errors import type_of_text
 from openplatform.core.uploads.public import public_address
 
 
-class SkuImageInline(TabularInline):
+class SkuImageInline(PartsInline):
     """The pictures of a SKU in their order."""
 
     model = SkuImage
     form = SkuImageForm
-    extra = 0
     fields = ("preview", "order", "url", "width", "height")
     readonly_fields = ("preview",)
     ordering = ("position",)
-    hide_title = True
-    tab = True
 
     @display(description=_("picture"))
     def preview(self, image: SkuImage) -> SafeString | str:
@@ -78,7 +76,10 @@ class PictureActions:
                 actor=request.user.get_username(),
                 now=clock.now(),
             )
-            return _("%(count)d SKUs have new pictures") % {"count": count}
+            text = ngettext(
+                "%(count)d SKU has new pictures", "%(count)d SKUs have new pictures", count
+            )
+            return text % {"count": count}
 
         return answer_form_page(
             self,

@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from catalog.admin.chosen_skus import ChosenSkus
 from catalog.admin.pool_history import (
@@ -222,9 +223,13 @@ class PoolAdmin(ModelAdmin):
             )
 
         def done(_preview: Preview) -> type_of_text:
-            return _("The pool is open to %(count)d partners now") % {
-                "count": pool.assignments.count()
-            }
+            count = pool.assignments.count()
+            text = ngettext(
+                "The pool is open to %(count)d partner now",
+                "The pool is open to %(count)d partners now",
+                count,
+            )
+            return text % {"count": count}
 
         return answer_previewed(
             self,
@@ -362,7 +367,8 @@ class PoolActions(ChosenSkus):
                 act=call,
                 done=_tell_skus,
                 back_to=reverse("admin:catalog_sku_changelist"),
-                intro=_("Chosen: %(count)d SKUs.") % {"count": len(sku_ids)},
+                intro=ngettext("Chosen: %(count)d SKU.", "Chosen: %(count)d SKUs.", len(sku_ids))
+                % {"count": len(sku_ids)},
             ),
         )
 
@@ -380,16 +386,17 @@ def _change(
 
 
 def _tell_skus(done: Preview) -> type_of_text:
+    """What became of how many SKUs; what became of none is left out."""
     numbers = done.numbers
-    return _(
-        "%(joined)d SKUs came into the pool, %(left)d left it, %(excluded)d are excluded,"
-        " %(merchants)d merchants see a change"
-    ) % {
-        "joined": numbers["picked"] + numbers["brought"],
-        "left": numbers["left"],
-        "excluded": numbers["excluded"],
-        "merchants": len(done.merchants),
-    }
+    told: list[tuple[type_of_text, int]] = [
+        (_("SKUs that came into the pool"), numbers["picked"] + numbers["brought"]),
+        (_("SKUs that left it"), numbers["left"]),
+        (_("SKUs excluded"), numbers["excluded"]),
+        (_("SKUs no longer excluded"), numbers["readmitted"]),
+        (_("Merchants that see a change"), len(done.merchants)),
+    ]
+    parts = [f"{label}: {count:,}" for label, count in told if count]
+    return " · ".join(parts) if parts else _("No SKU came or went")
 
 
 def _url_of(pool: Pool) -> str:

@@ -151,9 +151,9 @@ class PurchasePriceAdmin(ModelAdmin):
         hidden = dict.fromkeys(
             ("show_save", "show_save_and_continue", "show_save_and_add_another"), False
         )
-        return super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), **hidden}
-        )
+        context = {**(extra_context or {}), **hidden}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Of an agreement that stands."""

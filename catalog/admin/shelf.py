@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -79,7 +80,7 @@ class ShelfChangeAdmin(ReadOnlyAdmin):
         """They do not take effect; those that have stay."""
         chosen = list(queryset.values_list("pk", flat=True))
         count = withdraw_shelf_changes(change_ids=chosen, actor=request.user.get_username())
-        text = _("%(count)d changes called off; %(others)d had taken effect already")
+        text = _("Called off: %(count)d; had taken effect already: %(others)d")
         self.message_user(request, text % {"count": count, "others": len(chosen) - count})
 
     @display(description=_("SKU"), ordering="sku__code")
@@ -127,7 +128,8 @@ class ShelfActions(ChosenSkus):
                 effective_at=values["effective_at"],
                 actor=request.user.get_username(),
             )
-            return _("Scheduled for %(count)d SKUs") % {"count": count}
+            text = ngettext("Scheduled for %(count)d SKU", "Scheduled for %(count)d SKUs", count)
+            return text % {"count": count}
 
         return answer_form_page(
             self,
@@ -137,5 +139,6 @@ class ShelfActions(ChosenSkus):
             submit=_("Schedule"),
             call=call,
             back_to=f"{reverse('admin:catalog_shelfchange_changelist')}?applied=no",
-            intro=_("Chosen: %(count)d SKUs.") % {"count": len(sku_ids)},
+            intro=ngettext("Chosen: %(count)d SKU.", "Chosen: %(count)d SKUs.", len(sku_ids))
+            % {"count": len(sku_ids)},
         )

@@ -92,7 +92,10 @@ class PriceChangeAdmin(ReadOnlyAdmin):
             for fault in faults_of(error):
                 self.message_user(request, str(fault.detail), "error")
             return
-        self.message_user(request, _("%(count)d price changes withdrawn") % {"count": count})
+        text = ngettext(
+            "%(count)d price change withdrawn", "%(count)d price changes withdrawn", count
+        )
+        self.message_user(request, text % {"count": count})
 
     @display(description=_("state"), label={TO_COME: "info", APPLIED: "success"})
     def state_badge(self, change: PriceChange) -> tuple[str, str]:
@@ -200,8 +203,16 @@ class PriceActions(ChosenSkus):
                 seen=seen,
             )
             if moment is None:
-                return _("Prices of %(count)d SKUs changed") % {"count": count}
-            return _("Prices of %(count)d SKUs will change") % {"count": count}
+                text = ngettext(
+                    "Prices of %(count)d SKU changed", "Prices of %(count)d SKUs changed", count
+                )
+            else:
+                text = ngettext(
+                    "Prices of %(count)d SKU will change",
+                    "Prices of %(count)d SKUs will change",
+                    count,
+                )
+            return text % {"count": count}
 
         to_come = PriceChange.objects.filter(sku_id__in=sku_ids, applied_at=None).count()
         intro = "" if single else _("Chosen: %(count)d SKUs.") % {"count": len(sku_ids)}

@@ -11,7 +11,7 @@ from django.forms import BaseInlineFormSet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
+from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -41,7 +41,7 @@ from catalog.services.warehouses import hint_area
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import Values, answer_form_page
-from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyAdmin
+from openplatform.core.admin.model_admins import ModelAdmin, PartsInline, ReadOnlyAdmin
 from openplatform.core.errors import type_of_text
 
 CAUSE_COLOURS = {
@@ -69,16 +69,13 @@ class SkuRegionFormSet(BaseInlineFormSet):  # type: ignore[type-arg] # Django's 
         return saved
 
 
-class SkuRegionInline(TabularInline):
+class SkuRegionInline(PartsInline):
     """The regions that a SKU is not delivered to, or alone; for its page."""
 
     model = SkuRegion
     formset = SkuRegionFormSet
     verbose_name = _("delivery restriction")
     verbose_name_plural = _("delivery restrictions")
-    extra = 0
-    tab = True
-    hide_title = True
     autocomplete_fields = ("region",)
     fields = ("kind", "region")
 
@@ -183,9 +180,9 @@ class StockAdmin(ChosenSkus, ReadOnlyAdmin):
     readonly_fields = ("sellable",)
     list_before_template = "backoffice/totals.html"
     totals = {
-        _("on hand"): Sum("on_hand"),
-        _("reserved"): Sum("reserved"),
-        _("outgoing"): Sum("outgoing"),
+        _("on hand"): Sum("on_hand", default=0),
+        _("reserved"): Sum("reserved", default=0),
+        _("outgoing"): Sum("outgoing", default=0),
     }
     actions = ("choose_correction",)
     actions_detail = ("count", "correct")
@@ -220,7 +217,7 @@ class StockAdmin(ChosenSkus, ReadOnlyAdmin):
                 actor=request.user.get_username(),
                 now=clock.now(),
             )
-            text = _("%(updated)d rows changed, %(unchanged)d stay as they were")
+            text = _("Rows changed: %(updated)d; as they were: %(unchanged)d")
             return text % outcome._asdict()
 
         return answer_form_page(
@@ -231,7 +228,11 @@ class StockAdmin(ChosenSkus, ReadOnlyAdmin):
             submit=_("Book the correction"),
             call=call,
             back_to=reverse("admin:catalog_stock_changelist"),
-            intro=_("Chosen: %(count)d rows. All of them are changed, or none.")
+            intro=ngettext(
+                "Chosen: %(count)d row.",
+                "Chosen: %(count)d rows. All of them are changed, or none.",
+                len(stock_ids),
+            )
             % {"count": len(stock_ids)},
         )
 

@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.core.validators import URLValidator
 from django.forms import ModelForm
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
@@ -23,16 +22,17 @@ from catalog.forms.pairs import LinesField
 from catalog.models import CategoryAttribute, SkuImage
 from catalog.services.images import MAX_AT_ONCE, MAX_IMAGES
 from openplatform.core.uploads.files import ReceivedFile, safe_filename
+from openplatform.core.web_addresses import require_web_address
 
 MAX_ADDRESS = 500
 MAX_CHOICE = 200
-is_web_address = URLValidator(schemes=["http", "https"])
 
 
 class ManyFilesInput(forms.FileInput):
     """Several files by one input."""
 
     allow_multiple_selected = True
+    template_name = "backoffice/many_files.html"
 
 
 class PicturesField(forms.FileField):
@@ -72,14 +72,14 @@ class AddressesField(LinesField):
         """The addresses in their order."""
         addresses = super().to_python(value)
         for address in addresses:
-            try:
-                is_web_address(address)
-            except ValidationError as error:
-                raise ValidationError(
-                    _("%(address)s is not an http or https address"),
-                    params={"address": address[:80]},
-                ) from error
+            require_web_address(address)
         return addresses
+
+
+class AddressField(forms.URLField):
+    """The address of a picture."""
+
+    default_validators = [require_web_address]
 
 
 class AddImagesForm(forms.Form):
@@ -125,12 +125,11 @@ class SkuImageForm(ModelForm):  # type: ignore[type-arg] # Django's own is not g
         max_value=MAX_IMAGES,
         widget=UnfoldAdminIntegerFieldWidget(),
     )
-    url = forms.URLField(
+    url = AddressField(
         label=_("address"),
         max_length=MAX_ADDRESS,
         required=False,
         assume_scheme="https",
-        validators=[is_web_address],
         widget=UnfoldAdminTextInputWidget(),
     )
 

@@ -29,6 +29,7 @@ from accounts.models import Partner
 from catalog.imports.sku_codes import read_sku_codes, split_codes
 from catalog.models import CODE_PATTERN, Brand, Category, Pool, PoolRule, Sku
 from catalog.selectors.pools import Act, RuleDraft
+from openplatform.core.errors import TemporarilyUnavailable
 from openplatform.core.money import CENT, MAX_DIGITS
 from openplatform.imports.errors import ImportRefused
 
@@ -117,6 +118,8 @@ class CurateForm(forms.Form):
                 raise forms.ValidationError(_("Choose the SKUs once more")) from error
             return {**values, "sku_ids": sku_ids, "unknown": []}
         codes = dict.fromkeys([*values["codes"], *self._codes_of_file(values.get("file"))])
+        if self.errors:
+            return values
         if not codes:
             raise forms.ValidationError(_("Name at least one SKU"))
         asked = [code for code in codes if IS_CODE.search(code)]
@@ -138,6 +141,8 @@ class CurateForm(forms.Form):
         except ImportRefused as error:
             for fault in error.row_faults:
                 self.add_error("file", str(fault.text))
+        except TemporarilyUnavailable as error:
+            self.add_error("file", str(error.detail))
         return ()
 
 

@@ -11,11 +11,11 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelect2Widget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from accounts.models import Partner
+from catalog.forms.moments import MomentField
 from catalog.forms.pools import capital
 from catalog.models import Brand, Category, Sku
 from catalog.price_plans import MAY_BE_EMPTY, PRICES, How, PriceEdit, Rule
@@ -39,13 +39,6 @@ class AmountField(forms.DecimalField):
         )
 
 
-class MomentField(forms.SplitDateTimeField):
-    """A moment that may be left out."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, widget=UnfoldAdminSplitDateTimeWidget(), **kwargs)
-
-
 class TermsForm(forms.Form):
     """The terms of an agreement."""
 
@@ -62,8 +55,12 @@ class TermsForm(forms.Form):
         widget=UnfoldAdminDecimalFieldWidget(attrs={"step": "any"}),
         help_text=_("15 means 15 % off: 85 % is paid, to the cent, half a cent up"),
     )
-    starts_at = MomentField(label=capital(_("starts at")), help_text=_("Left out: now"))
-    ends_at = MomentField(label=capital(_("ends at")), help_text=_("Left out: open"))
+    starts_at = MomentField(
+        required=False, label=capital(_("starts at")), help_text=_("Left out: now")
+    )
+    ends_at = MomentField(
+        required=False, label=capital(_("ends at")), help_text=_("Left out: open")
+    )
 
     def clean(self) -> dict[str, Any]:
         """Either a price or a percentage, and an end after the start."""
@@ -144,7 +141,9 @@ class AgreementForm(TermsForm):
 class WhenForm(forms.Form):
     """When prices change, and why."""
 
-    effective_at = MomentField(label=capital(_("effective at")), help_text=_("Left out: at once"))
+    effective_at = MomentField(
+        required=False, label=capital(_("effective at")), help_text=_("Left out: at once")
+    )
     reason = forms.CharField(
         label=capital(_("reason")),
         required=False,

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.widgets import (
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
@@ -31,7 +32,7 @@ class SeenByForm(forms.Form):
     """Whose catalogue, and which part of it."""
 
     partner = forms.ModelChoiceField(
-        label=_("Merchant"),
+        label=pgettext_lazy("who sees SKUs", "Merchant"),
         queryset=Partner.objects.order_by("code"),
         to_field_name="code",
         widget=UnfoldAdminSelect2Widget(),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSplitDateTimeWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget
 
+from catalog.forms.moments import MomentField
 from catalog.forms.pools import capital
 from catalog.models import Sku
 
@@ -19,6 +20,4 @@ class ShelfTimeForm(forms.Form):
         initial=Sku.ShelfState.ON_SHELF,
         widget=UnfoldAdminRadioSelectWidget(),
     )
-    effective_at = forms.SplitDateTimeField(
-        label=capital(_("effective at")), widget=UnfoldAdminSplitDateTimeWidget()
-    )
+    effective_at = MomentField(label=capital(_("effective at")))

@@ -27,26 +27,41 @@ FACTS = """
     WHERE {is_meant}
 """
 # Agreements of the partner that hold at some moment for some SKU for which the new one holds, too.
+# Each kind of them is asked by its own index; what is about everything meets any other.
 OVERLAPS = """
     SELECT other.id, count(*) OVER () FROM catalog_purchaseprice other
     WHERE other.partner_id = %(partner_id)s AND other.superseded_at IS NULL
         AND other.id IS DISTINCT FROM %(agreement_id)s::bigint
         AND (other.ends_at IS NULL OR other.ends_at > %(from_at)s)
         AND (%(until_at)s::timestamptz IS NULL OR other.starts_at < %(until_at)s::timestamptz)
-        AND EXISTS (
-            SELECT FROM catalog_sku sku
-            JOIN catalog_product product ON product.id = sku.product_id
-            JOIN catalog_category category ON category.id = product.category_id
-            WHERE {is_meant} AND (
-                sku.id = other.sku_id OR other.category_id = ANY(category.path)
-                OR product.brand_id = other.brand_id
-                OR (
-                    other.sku_id IS NULL AND other.category_id IS NULL AND other.brand_id IS NULL
-                )
-            )
+        AND (
+            (other.sku_id IS NULL AND other.category_id IS NULL AND other.brand_id IS NULL)
+            OR {meets}
         )
     ORDER BY other.sku_id NULLS FIRST, other.starts_at, other.id LIMIT %(limit)s
 """
+MEETS = """(
+    CASE
+        WHEN other.sku_id IS NOT NULL THEN EXISTS (
+            SELECT FROM catalog_sku sku
+            JOIN catalog_product product ON product.id = sku.product_id
+            JOIN catalog_category category ON category.id = product.category_id
+            WHERE sku.id = other.sku_id AND {is_meant}
+        )
+        WHEN other.category_id IS NOT NULL THEN EXISTS (
+            SELECT FROM catalog_sku sku
+            JOIN catalog_product product ON product.id = sku.product_id
+            JOIN catalog_category category ON category.id = product.category_id
+            WHERE other.category_id = ANY(category.path) AND {is_meant}
+        )
+        ELSE EXISTS (
+            SELECT FROM catalog_sku sku
+            JOIN catalog_product product ON product.id = sku.product_id
+            JOIN catalog_category category ON category.id = product.category_id
+            WHERE product.brand_id = other.brand_id AND {is_meant}
+        )
+    END
+)"""
 
 
 # Agreements on one SKU follow each other as a rule, the former left open. One that was to end later
@@ -154,7 +169,7 @@ def review_agreement(
     above = {pk for pk, price in priced.items() if price.own > price.sale}
     moved = {pk for pk in after if pk in before and before[pk].own != after[pk].own}
     overlaps = send(
-        OVERLAPS.format(is_meant=is_meant),
+        OVERLAPS.format(meets="true" if scope.is_everything else MEETS.format(is_meant=is_meant)),
         {
             **parameters,
             "agreement_id": agreement_id,

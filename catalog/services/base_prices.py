@@ -19,6 +19,7 @@ from catalog.errors import PreviewOutdated, PriceChangeConflict
 from catalog.models import PriceChange, Sku
 from catalog.price_plans import PriceEdit, PricePlan, plan_prices
 from catalog.selectors.price_plans import list_prices_then
+from catalog.services import price_statements as statements
 from catalog.services.changes import tell_prices
 from catalog.services.price_telling import PATIENCE, announce
 from openplatform.audit.services.recording import Change, record_changes, record_run
@@ -30,92 +31,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 5000
 MAX_ENTRIES = 200  # of one act in the trail; of more SKUs the trail has the number
-
-LOCK = """
-    SELECT id, market_price, sale_price, cost_price, floor_price FROM catalog_sku
-    WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
-"""
-# A SKU that is being changed by somebody else is left to the next round.
-LOCK_DUE = """
-    SELECT id, market_price, sale_price, cost_price, floor_price FROM catalog_sku
-    WHERE id IN (
-        SELECT sku_id FROM catalog_pricechange
-        WHERE applied_at IS NULL AND effective_at <= statement_timestamp()
-    )
-    ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
-"""
-APPLY = """
-    UPDATE catalog_pricechange SET applied_at = greatest(%s, effective_at)
-    WHERE sku_id = ANY(%s::bigint[]) AND applied_at IS NULL
-        AND effective_at <= statement_timestamp()
-    RETURNING sku_id, effective_at, market_price, sale_price, cost_price, floor_price
-"""
-# SKUs whose prices were never written down get what they hold as their first prices.
-ADD_FIRST = """
-    INSERT INTO catalog_pricechange
-        (sku_id, effective_at, market_price, sale_price, cost_price, floor_price, applied_at,
-         reason, actor)
-    SELECT sku.id, sku.created_at, sku.market_price, sku.sale_price, sku.cost_price,
-        sku.floor_price, sku.created_at, '', %s
-    FROM catalog_sku sku
-    WHERE sku.id = ANY(%s::bigint[]) AND NOT EXISTS (
-        SELECT FROM catalog_pricechange known
-        WHERE known.sku_id = sku.id AND known.applied_at IS NOT NULL
-    )
-"""
-# Never before the change before it, whatever clock the writer went by.
-ADD_APPLIED = """
-    INSERT INTO catalog_pricechange
-        (sku_id, effective_at, market_price, sale_price, cost_price, floor_price, applied_at,
-         reason, actor)
-    SELECT new.sku_id, moment.at, new.market_price, new.sale_price, new.cost_price,
-        new.floor_price, moment.at, %(reason)s, %(actor)s
-    FROM unnest(%(ids)s::bigint[], %(market)s::numeric[], %(sale)s::numeric[],
-        %(cost)s::numeric[], %(floor)s::numeric[])
-        AS new (sku_id, market_price, sale_price, cost_price, floor_price)
-    CROSS JOIN LATERAL (
-        SELECT greatest(%(now)s, max(known.effective_at)) AS at FROM catalog_pricechange known
-        WHERE known.sku_id = new.sku_id AND known.applied_at IS NOT NULL
-    ) moment
-"""
-# With the stamp in the same go: each update of a row writes to every index of it. Answers the
-# codes of those that merchants have to hear of.
-WRITE = """
-    UPDATE catalog_sku sku SET market_price = new.market_price, sale_price = new.sale_price,
-        cost_price = new.cost_price, floor_price = new.floor_price,
-        updated_at = CASE WHEN new.is_told THEN greatest(sku.updated_at, %(now)s)
-            ELSE sku.updated_at END
-    FROM unnest(%(ids)s::bigint[], %(market)s::numeric[], %(sale)s::numeric[],
-        %(cost)s::numeric[], %(floor)s::numeric[], %(told)s::boolean[])
-        AS new (sku_id, market_price, sale_price, cost_price, floor_price, is_told)
-    WHERE sku.id = new.sku_id
-    RETURNING new.is_told, sku.id, sku.code
-"""
-ADD_COMING = """
-    INSERT INTO catalog_pricechange
-        (sku_id, effective_at, market_price, sale_price, cost_price, floor_price, reason, actor)
-    SELECT new.sku_id, %(at)s, new.market_price, new.sale_price, new.cost_price, new.floor_price,
-        %(reason)s, %(actor)s
-    FROM unnest(%(ids)s::bigint[], %(market)s::numeric[], %(sale)s::numeric[],
-        %(cost)s::numeric[], %(floor)s::numeric[])
-        AS new (sku_id, market_price, sale_price, cost_price, floor_price)
-    ON CONFLICT (sku_id, effective_at) WHERE applied_at IS NULL DO UPDATE
-        SET market_price = excluded.market_price, sale_price = excluded.sale_price,
-            cost_price = excluded.cost_price, floor_price = excluded.floor_price,
-            reason = excluded.reason, actor = excluded.actor, created_at = now()
-"""
-TOUCH = """
-    UPDATE catalog_sku SET updated_at = greatest(updated_at, %s) WHERE id = ANY(%s::bigint[])
-    RETURNING id, code
-"""
-PLANNED = """
-    SELECT sku_id, market_price, sale_price, cost_price, floor_price FROM catalog_pricechange
-    WHERE sku_id = ANY(%s::bigint[]) AND applied_at IS NULL AND effective_at = %s
-"""
-NEXT_MOMENTS = """
-    SELECT sku_id, min(effective_at) FROM catalog_pricechange
-    WHERE applied_at IS NULL AND sku_id = ANY(%s::bigint[]) GROUP BY sku_id
-"""
 
 
 class BasePrices(NamedTuple):
@@ -186,6 +101,7 @@ def schedule_prices(
 
     :raises Refusal: with the pointer ``/effective_at`` for a moment that has passed.
     """
+    send(PATIENCE)
     _lock(prices, now)
     rows = list_prices_then(sku_ids=prices, moment=effective_at, is_before=True)
     before = {row.sku_id: BasePrices(*row.prices) for row in rows}
@@ -199,15 +115,12 @@ def withdraw_price_changes(*, change_ids: Collection[int], actor: str, now: date
     :raises NotFound: when there is none of them any more.
     :raises PriceChangeConflict: when one of them has taken effect.
     """
-    changes = list(PriceChange.objects.filter(pk__in=change_ids).values_list("pk", "sku_id"))
-    if not changes:
+    send(PATIENCE)
+    sku_ids = {change.sku_id for change in _read_changes(change_ids)}
+    if not sku_ids:
         raise NotFound(pointer="/change")
-    sku_ids = {sku_id for _change_id, sku_id in changes}
-    send(LOCK, [list(sku_ids)]).rows()
-    rows = {
-        change.pk: change
-        for change in PriceChange.objects.filter(pk__in=change_ids).select_related("sku")
-    }
+    send(statements.LOCK, [list(sku_ids)]).rows()
+    rows = {change.pk: change for change in _read_changes(change_ids)}
     is_due = send(
         "SELECT EXISTS (SELECT FROM catalog_pricechange WHERE id = ANY(%s::bigint[])"
         " AND (applied_at IS NOT NULL OR effective_at <= clock_timestamp()))",
@@ -220,12 +133,12 @@ def withdraw_price_changes(*, change_ids: Collection[int], actor: str, now: date
         action="withdraw_price_change",
         changes=[
             Change(change.sku, {"effective_at": change.effective_at, **_facts_of(change)}, {})
-            for change in list(rows.values())[:MAX_ENTRIES]
+            for change in rows.values()  # all: the trail is what is left of them
         ],
         actor=actor,
     )
-    PriceChange.objects.filter(pk__in=rows).delete()
-    next_moments = dict(send(NEXT_MOMENTS, [list(sku_ids)]).rows())
+    send("DELETE FROM catalog_pricechange WHERE id = ANY(%s::bigint[])", [list(rows)])
+    next_moments = dict(send(statements.NEXT_MOMENTS, [list(sku_ids)]).rows())
     _announce({sku_id: next_moments.get(sku_id) for sku_id in told}, now)
     log.info("price_changes_withdrawn", changes=len(rows), actor=actor)
     return len(rows)
@@ -247,7 +160,7 @@ def apply_due_prices() -> int:
 
 @transactional
 def _apply_batch(*, now: datetime) -> int:
-    present = _read(send(LOCK_DUE, [BATCH]).rows())
+    present = _read(send(statements.LOCK_DUE, [BATCH]).rows())
     _apply(present, now)
     if present:
         log.info("prices_applied", skus=len(present))
@@ -280,7 +193,13 @@ def record_first_prices(*, sku_ids: Collection[int], actor: str) -> None:
     require_transaction()
     ordered = sorted(sku_ids)
     for start in range(0, len(ordered), BATCH):
-        send(ADD_FIRST, [actor, ordered[start : start + BATCH]])
+        send(statements.ADD_FIRST, [actor, ordered[start : start + BATCH]])
+
+
+def apply_due_prices_of(*, sku_ids: Collection[int], now: datetime) -> None:
+    """Step: write the prices of SKUs whose time has come, before anything else is made of them."""
+    require_transaction()
+    _lock(sku_ids, now)
 
 
 def _set(
@@ -294,11 +213,11 @@ def _set(
     """Prices of SKUs, which are locked, from now on, with what they were until now."""
     told: dict[int, str] = {}
     for some in _parcels(prices):
-        send(ADD_FIRST, [actor, list(some)])
+        send(statements.ADD_FIRST, [actor, list(some)])
         moved = [new.shown != present[sku_id].shown for sku_id, new in some.items()]
         columns = {**_columns(some), "now": now, "told": moved}
-        send(ADD_APPLIED, {**columns, "reason": reason, "actor": actor})
-        told |= _told(send(WRITE, columns).rows())
+        send(statements.ADD_APPLIED, {**columns, "reason": reason, "actor": actor})
+        told |= _told(send(statements.WRITE, columns).rows())
     tell_prices(codes=told)
 
 
@@ -316,9 +235,12 @@ def _schedule(
         text = _("The moment has passed; leave it out to change the prices at once")
         refuse_if([FieldInvalid(text, pointer="/effective_at")])
     record_first_prices(sku_ids=prices, actor=actor)
-    planned = {**until_then, **_read(send(PLANNED, [list(prices), effective_at]).rows())}
+    planned = {**until_then, **_read(send(statements.PLANNED, [list(prices), effective_at]).rows())}
     for some in _parcels(prices):
-        send(ADD_COMING, {**_columns(some), "at": effective_at, "reason": reason, "actor": actor})
+        send(
+            statements.ADD_COMING,
+            {**_columns(some), "at": effective_at, "reason": reason, "actor": actor},
+        )
     told = {
         sku_id: effective_at
         for sku_id, new in prices.items()
@@ -329,7 +251,7 @@ def _schedule(
         for sku_id, new in prices.items()
         if new.shown != planned[sku_id].shown and sku_id not in told
     ]
-    next_moments = dict(send(NEXT_MOMENTS, [undone]).rows()) if undone else {}
+    next_moments = dict(send(statements.NEXT_MOMENTS, [undone]).rows()) if undone else {}
     _announce({**told, **{sku_id: next_moments.get(sku_id) for sku_id in undone}}, now)
 
 
@@ -342,7 +264,7 @@ def _lock(sku_ids: Collection[int], now: datetime) -> dict[int, BasePrices]:
     prices.
     """
     require_transaction()
-    present = _read(send(LOCK, [list(sku_ids)]).rows())
+    present = _read(send(statements.LOCK, [list(sku_ids)]).rows())
     due = send(
         "SELECT DISTINCT sku_id FROM catalog_pricechange WHERE sku_id = ANY(%s::bigint[])"
         " AND applied_at IS NULL AND effective_at <= statement_timestamp()",
@@ -359,9 +281,9 @@ def _apply(present: Mapping[int, BasePrices], now: datetime) -> dict[int, BasePr
     """
     if not present:
         return {}
-    send(ADD_FIRST, ["", list(present)])
+    send(statements.ADD_FIRST, ["", list(present)])
     applied: dict[int, list[tuple[datetime, BasePrices]]] = defaultdict(list)
-    for sku_id, effective_at, *prices in send(APPLY, [now, list(present)]).rows():
+    for sku_id, effective_at, *prices in send(statements.APPLY, [now, list(present)]).rows():
         applied[sku_id].append((effective_at, BasePrices(*prices)))
     latest: dict[int, BasePrices] = {}
     moved: list[bool] = []
@@ -370,7 +292,7 @@ def _apply(present: Mapping[int, BasePrices], now: datetime) -> dict[int, BasePr
         latest[sku_id] = changes[-1][1]
         moved.append(any(prices.shown != present[sku_id].shown for _at, prices in changes))
     if latest:
-        rows = send(WRITE, {**_columns(latest), "now": now, "told": moved}).rows()
+        rows = send(statements.WRITE, {**_columns(latest), "now": now, "told": moved}).rows()
         tell_prices(codes=_told(rows))
     return latest
 
@@ -379,12 +301,24 @@ def _announce(moments: Mapping[int, datetime | None], now: datetime) -> None:
     """Tell whoever sees the SKUs when the next change comes; what is withdrawn goes first."""
     if not moments:
         return
-    codes = dict(send(TOUCH, [now, list(moments)]).rows())
+    codes = dict(send(statements.TOUCH, [now, list(moments)]).rows())
     told: dict[datetime | None, list[str]] = defaultdict(list)
     for sku_id, moment in moments.items():
         told[moment].append(codes[sku_id])
     for moment in sorted(told, key=lambda at: (at is not None, at)):
         announce(codes=told[moment], effective_at=moment)
+
+
+def _read_changes(change_ids: Collection[int]) -> list[PriceChange]:
+    """With their SKUs."""
+    ordered = sorted(change_ids)
+    return [
+        change
+        for start in range(0, len(ordered), BATCH)
+        for change in PriceChange.objects.filter(
+            pk__in=ordered[start : start + BATCH]
+        ).select_related("sku")
+    ]
 
 
 def _shown(changes: Sequence[PriceChange]) -> set[int]:

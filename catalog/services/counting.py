@@ -9,13 +9,24 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Stock
 from catalog.services.counts import StockChange, apply_counts
+from catalog.services.membership import be_patient
 from catalog.services.outcome import Outcome
 from openplatform.audit.services.recording import record_change, record_run
 from openplatform.core.errors import FieldInvalid, NotFound, Refusal
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import transactional
+from openplatform.core.statements import send
 
 COUNTED = ["on_hand", "safety_quantity", "shortage_quantity"]
+# However many: as one parameter, where a list of ids would be one for each.
+NAMED = """
+    SELECT stock.warehouse_id, stock.sku_id, warehouse.code, sku.code
+    FROM unnest(%s::bigint[]) AS asked (id)
+    JOIN catalog_stock stock ON stock.id = asked.id
+    JOIN catalog_warehouse warehouse ON warehouse.id = stock.warehouse_id
+    JOIN catalog_sku sku ON sku.id = stock.sku_id
+    ORDER BY stock.id
+"""
 
 
 @transactional
@@ -88,24 +99,26 @@ def correct_many(
     :param document_no: names the act in its movements; one is made when it is empty.
     :raises Refusal: with a fault for each row that would be below zero.
     """
-    rows = list(
-        Stock.objects.filter(pk__in=stock_ids).order_by("pk").select_related("sku", "warehouse")
-    )
+    be_patient()
+    rows = send(NAMED, [list(stock_ids)]).rows()
     named = document_no or dated_no("C", now)
     try:
         outcome = apply_counts(
-            changes=[StockChange(row.warehouse_id, row.sku_id, on_hand, delta) for row in rows],
+            changes=(
+                StockChange(warehouse_id, sku_id, on_hand, delta)
+                for warehouse_id, sku_id, _warehouse, _sku in rows
+            ),
             document_no=named,
             actor=actor,
         )
     except Refusal as refusal:
         raise Refusal(
             [
-                FieldInvalid(
-                    f"{row.warehouse.code} {row.sku.code}: {fault.detail}", pointer="/number"
-                )
+                FieldInvalid(f"{warehouse} {sku}: {fault.detail}", pointer="/number")
                 for fault in refusal.faults
-                for row in [rows[int(fault.pointer.split("/")[1])]]
+                for _warehouse_id, _sku_id, warehouse, sku in [
+                    rows[int(fault.pointer.split("/")[1])]
+                ]
             ]
         ) from refusal
     record_run(

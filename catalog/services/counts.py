@@ -7,7 +7,8 @@ transaction's own first, which locks nothing; from then on it takes seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from django.utils.translation import gettext_lazy as _
 
@@ -184,8 +185,10 @@ def apply_counts(*, changes: Iterable[StockChange], document_no: str, actor: str
         correction would go below zero.
     """
     stage_nothing()
-    columns = ["place", *(field.name for field in fields(StockChange))]
-    copy_rows(CHANGES, columns, ((place, *astuple(one)) for place, one in enumerate(changes)))
+    columns = [field.name for field in fields(StockChange)]
+    values = attrgetter(*columns)
+    rows = ((place, *values(one)) for place, one in enumerate(changes))
+    copy_rows(CHANGES, ["place", *columns], rows)
     faults, _count = check_staged(document_no=document_no)
     refuse_if(faults)
     return write_staged(document_no=document_no, actor=actor)

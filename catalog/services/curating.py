@@ -50,8 +50,9 @@ class Preview:
 
     @property
     def fingerprint(self) -> str:
-        """The same for two previews with the same numbers."""
-        told = [sorted(self.numbers.items()), sorted(self.merchants.items())]
+        """The same for two previews of the same: numbers, merchants, and which SKUs."""
+        skus = sorted((name, sorted(ids)) for name, ids in self.skus.items())
+        told = [sorted(self.numbers.items()), sorted(self.merchants.items()), skus]
         return hashlib.sha256(to_json(told)).hexdigest()
 
     @property

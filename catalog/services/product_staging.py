@@ -112,6 +112,14 @@ LOCK_SKUS = """
         ORDER BY id FOR NO KEY UPDATE
     ) locked
 """
+# Of the SKUs that the rows are about, those with prices that are due and not written to them yet.
+DUE_PRICES = """
+    SELECT DISTINCT coming.sku_id
+    FROM staged_sku staged
+    JOIN catalog_sku sku ON sku.code = staged.code
+    JOIN catalog_pricechange coming ON coming.sku_id = sku.id
+    WHERE coming.applied_at IS NULL AND coming.effective_at <= statement_timestamp()
+"""
 
 # Brands that nobody has named before.
 ADD_BRANDS = """

@@ -15,7 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import PoolChange, Sku
 from catalog.services import product_staging as staging
 from catalog.services import product_statements as statements
-from catalog.services.base_prices import BasePrices, record_first_prices, set_prices
+from catalog.services.base_prices import (
+    BasePrices,
+    apply_due_prices_of,
+    record_first_prices,
+    set_prices,
+)
 from catalog.services.categories import CategoryFinder
 from catalog.services.changes import hint_pools, hint_stock, tell_updated
 from catalog.services.membership import add_memberships, lock_pools
@@ -91,6 +96,10 @@ class ProductWriter:
             lock_placements()
         send(staging.LOCK_PRODUCTS)
         send(staging.LOCK_SKUS)
+        # What the file leaves out stays as it is by now, written to the SKU or not.
+        due = [sku_id for (sku_id,) in send(staging.DUE_PRICES).rows()]
+        if due:
+            apply_due_prices_of(sku_ids=due, now=self._now)
         send(staging.ADD_BRANDS)
         send(staging.complete_skus(self._columns), found)
         analyze_staging("staged_sku", staging.JOINED)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import ShelfChange, Sku
 from catalog.services.changes import hint_stock
+from catalog.services.membership import be_patient
 from openplatform.audit.services.recording import Change, record_changes
 from openplatform.core import clock
 from openplatform.core.errors import FieldInvalid, refuse_if
@@ -22,6 +23,23 @@ log = structlog.get_logger(__name__)
 MESSAGES = {Sku.ShelfState.ON_SHELF: "sku.on_shelf", Sku.ShelfState.OFF_SHELF: "sku.off_shelf"}
 BATCH = 1000
 
+# Ids go as one array: a list of them would be a parameter for each, of which there are 65,535.
+CODES = "SELECT code, id FROM catalog_sku WHERE code = ANY(%s::text[])"
+NAMED = "SELECT id, code, name FROM catalog_sku WHERE id = ANY(%s::bigint[]) ORDER BY id"
+LOCK = """
+    SELECT id, code, name, shelf_state FROM catalog_sku WHERE id = ANY(%s::bigint[])
+    ORDER BY id FOR NO KEY UPDATE
+"""
+# A later stamp of somebody else stays.
+MOVE = """
+    UPDATE catalog_sku SET shelf_state = %s, updated_at = greatest(updated_at, %s)
+    WHERE id = ANY(%s::bigint[])
+"""
+LOCK_TO_COME = """
+    SELECT id, sku_id, shelf_state, effective_at FROM catalog_shelfchange
+    WHERE id = ANY(%s::bigint[]) AND applied_at IS NULL ORDER BY id FOR UPDATE
+"""
+WITHDRAW = "DELETE FROM catalog_shelfchange WHERE id = ANY(%s::bigint[])"
 # For the same moment the later word counts.
 SCHEDULE = """
     INSERT INTO catalog_shelfchange (sku_id, shelf_state, effective_at, actor)
@@ -56,8 +74,9 @@ def set_shelf_state(
 
     :raises Refusal: with a fault for each code that does not exist.
     """
+    be_patient()
     codes = list(dict.fromkeys(sku_codes))
-    known = dict(Sku.objects.filter(code__in=codes).values_list("code", "pk"))
+    known: dict[str, int] = dict(send(CODES, [codes]).rows())
     refuse_if([
         FieldInvalid(_("%(code)s does not exist") % {"code": code}, pointer=f"/skus/{index}")
         for index, code in enumerate(codes)
@@ -82,10 +101,11 @@ def schedule_shelf_change(
 
     :raises FieldInvalid: when the time is not to come.
     """
+    be_patient()
     row = send("SELECT %s > clock_timestamp()", [effective_at]).row()
     if row is None or not row[0]:
         raise FieldInvalid(_("This time has passed"), pointer="/effective_at")
-    skus = list(Sku.objects.filter(pk__in=sku_ids).only("code", "name").order_by("pk"))
+    skus = list(Sku.objects.raw(NAMED, [list(sku_ids)]))
     send(
         SCHEDULE,
         {
@@ -110,17 +130,15 @@ def withdraw_shelf_changes(*, change_ids: Collection[int], actor: str) -> int:
     """Call off changes that are still to come; answers how many those were. What has taken effect
     stays as it is.
     """
-    changes = list(
-        ShelfChange.objects.select_for_update(of=("self",))
-        .filter(pk__in=change_ids, applied_at__isnull=True)
-        .select_related("sku")
-        .order_by("pk")
-    )
+    be_patient()
+    changes = list(ShelfChange.objects.raw(LOCK_TO_COME, [list(change_ids)]))
+    sku_ids = list({change.sku_id for change in changes})
+    skus = {sku.pk: sku for sku in Sku.objects.raw(NAMED, [sku_ids])}
     record_changes(
         action="withdraw_shelf_change",
         changes=[
             Change(
-                change.sku,
+                skus[change.sku_id],
                 {"shelf_state": change.shelf_state, "effective_at": change.effective_at},
                 {},
             )
@@ -128,7 +146,7 @@ def withdraw_shelf_changes(*, change_ids: Collection[int], actor: str) -> int:
         ],
         actor=actor,
     )
-    ShelfChange.objects.filter(pk__in=[change.pk for change in changes]).delete()
+    send(WITHDRAW, [[change.pk for change in changes]])
     log.info("shelf_changes_withdrawn", skus=len(changes), actor=actor)
     return len(changes)
 
@@ -160,17 +178,10 @@ def move_on_shelf(
     moved. The SKUs are locked in ascending order of their ids.
     """
     require_transaction()
-    moved = [
-        sku
-        for sku in Sku.objects.select_for_update(no_key=True)
-        .filter(pk__in=sku_ids)
-        .order_by("pk")
-        .only("code", "name", "shelf_state")
-        if sku.shelf_state != state
-    ]
+    moved = [sku for sku in Sku.objects.raw(LOCK, [list(sku_ids)]) if sku.shelf_state != state]
     ids = [sku.pk for sku in moved]
     codes = sorted(sku.code for sku in moved)
-    Sku.objects.filter(pk__in=ids).update(shelf_state=state, updated_at=now)
+    send(MOVE, [state.value, now, ids])
     publish_shelf_state(state=state, skus=codes)
     hint_stock(sku_ids=ids)
     record_changes(

@@ -12,11 +12,10 @@ from openplatform.core.locking import require_transaction
 from openplatform.core.statements import send
 from openplatform.regions.models import Region
 
-# What it cannot promise anyway turns no answer, wherever it is shipped to.
+# Also of what is out of stock: it may have come in, and been told with the old area, before this
+# area is there for others to see.
 HINT = """
-    INSERT INTO catalog_stockhint (sku_id)
-    SELECT sku_id FROM catalog_stock
-    WHERE warehouse_id = %s AND on_hand - reserved - safety_quantity > 0
+    INSERT INTO catalog_stockhint (sku_id) SELECT sku_id FROM catalog_stock WHERE warehouse_id = %s
 """
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from openplatform.approvals.selectors import list_pending_for
@@ -80,7 +81,7 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Stock movements"), "swap_vert", "catalog", "stockmovement"),
                 _item(_("Warehouses"), "warehouse", "catalog", "warehouse"),
                 {
-                    **_item(_("Imports"), "upload_file", "imports", "importrun"),
+                    **_item(capfirst(_("imports")), "upload_file", "imports", "importrun"),
                     "permission": lambda request: bool(list_usable_resources(request.user)),
                 },
             ],

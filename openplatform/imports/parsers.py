@@ -11,12 +11,13 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator, validate_email
+from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
 from openplatform.core.clock import PLATFORM_ZONE
 from openplatform.core.errors import StringInvalid
 from openplatform.core.visible_text import HIDDEN_CATEGORIES
+from openplatform.core.web_addresses import require_web_address
 from openplatform.imports.errors import CellInvalid
 
 T = TypeVar("T")
@@ -39,7 +40,6 @@ YEARS = range(2000, 3000)
 # emoji may stay, control characters and surrogates (Cc and Cs) may not. A pattern, because
 # descriptions are long and many.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-is_url = URLValidator(schemes=["http", "https"])
 
 
 def parse_code(text: str) -> str:
@@ -192,11 +192,9 @@ def parse_urls(text: str) -> list[str]:
     for url in urls:
         _require_length(url, 500)
         try:
-            is_url(url)
+            require_web_address(url)
         except ValidationError as error:
-            raise CellInvalid(
-                _("%(address)s is not an http or https address") % {"address": url[:80]}
-            ) from error
+            raise CellInvalid(error.messages[0]) from error
     return urls
 
 

@@ -6,11 +6,14 @@ import codecs
 import csv
 import hashlib
 import io
+import signal
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 from django.utils.translation import gettext as _
 
@@ -21,10 +24,27 @@ BLOCK = 1 << 20
 ZIP_MAGIC = b"PK\x03\x04"
 WORKBOOK_READER = Path(__file__).with_name("workbook_reading.py")
 MEMORY = 1 << 30  # bytes of addresses for reading a workbook, its shared texts among them
-SECONDS = 300  # of computing: 50,000 rows of 20 columns take about 20
 TOO_LARGE = 3  # its exit status
+OVER_BOUNDS = (TOO_LARGE, -signal.SIGXCPU, -signal.SIGKILL)
 
 Cells = tuple[int, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a workbook may take. The defaults are for a worker: nobody waits for its rows.
+
+    :param unpacked: bytes of the archive's content, and characters of the rows that it makes.
+    :param seconds: of computing; 50,000 rows of 20 columns take about 20.
+    :param within: seconds by the clock, however slowly its rows are taken; None for no such bound.
+    """
+
+    unpacked: int = 1 << 30
+    seconds: int = 300
+    within: float | None = None
+
+
+FOR_A_WORKER = Bounds()
 
 
 def digest_of(file: Path) -> str:
@@ -33,17 +53,18 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_rows(file: Path) -> Generator[Cells, None, None]:
+def read_rows(file: Path, *, bounds: Bounds = FOR_A_WORKER) -> Generator[Cells, None, None]:
     """Row numbers (the first is 1) and their cells, blanks around them taken off.
 
     The content tells the format, not the name: XLSX, or else CSV in UTF-8 with or without BOM.
     Of a workbook the first sheet counts.
 
-    :raises ImportRefused: when the file is neither, from wherever that shows.
+    :raises ImportRefused: when the file is neither, or a workbook over its bounds, from wherever
+        that shows.
     """
     with file.open("rb") as stream:
         is_workbook = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-    rows = _read_xlsx(file) if is_workbook else _read_csv(file)
+    rows = _read_xlsx(file, bounds) if is_workbook else _read_csv(file)
     with closing(rows):
         for number, cells in rows:
             yield number, [cell.strip() for cell in cells]
@@ -92,12 +113,13 @@ def _not_utf8() -> str:
     return _("The file is not UTF-8 text (GBK, perhaps?); save it as “CSV UTF-8” or as XLSX")
 
 
-def _read_xlsx(file: Path) -> Generator[Cells, None, None]:
+def _read_xlsx(file: Path, bounds: Bounds) -> Generator[Cells, None, None]:
     """The workbook is opened by a process of its own, which hands its rows on as they come.
 
     Opening it here would let a small file take all of our memory, or our time.
     """
-    command = (sys.executable, "-I", STARTER, MEMORY, SECONDS, WORKBOOK_READER)
+    limits = (MEMORY, bounds.seconds)
+    command = (sys.executable, "-I", STARTER, *limits, WORKBOOK_READER, bounds.unpacked)
     number = 0
     with (
         file.open("rb") as stream,
@@ -108,6 +130,7 @@ def _read_xlsx(file: Path) -> Generator[Cells, None, None]:
             stderr=subprocess.DEVNULL,
             env={},  # no secret is there to be read
         ) as process,
+        _ended_in_time(process, bounds.within),
     ):
         assert process.stdout  # noqa: S101 - it is a pipe
         try:
@@ -119,8 +142,21 @@ def _read_xlsx(file: Path) -> Generator[Cells, None, None]:
             raise refused(number + 1, _("The workbook cannot be read")) from error
         finally:
             process.kill()
-    if status == TOO_LARGE:
+    if status in OVER_BOUNDS:
         raise refused(number + 1, _("The workbook is too large"))
     if status:
         # It broke off somewhere, so the last row may be half of one.
         raise refused(max(number, 1), _("The workbook cannot be read"))
+
+
+@contextmanager
+def _ended_in_time(process: subprocess.Popen[bytes], within: float | None) -> Iterator[None]:
+    if within is None:
+        yield
+        return
+    deadline = Timer(within, process.kill)
+    deadline.start()
+    try:
+        yield
+    finally:
+        deadline.cancel()

@@ -19,7 +19,6 @@ import openpyxl
 
 TOO_LARGE = 3  # exit status
 
-MAX_UNPACKED = 1 << 30  # bytes
 MAX_ROWS = 1 << 20  # of any sheet
 MAX_CELLS = 1 << 14  # of any row
 MAX_ROW_TEXT = 1 << 20  # characters
@@ -27,10 +26,16 @@ MAX_EXACT_FLOAT = 10**15
 
 
 def main() -> int:
-    """Rows as they come, in little memory."""
+    """Rows as they come, in little memory.
+
+    The argument is how many bytes the archive may unpack to, and how many characters the rows may
+    have together: cells that name one text again and again make much out of little.
+    """
+    max_unpacked = int(sys.argv[1])
+    written = 0
     source: Any = sys.stdin.buffer
     with zipfile.ZipFile(source) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
+        if sum(member.file_size for member in archive.infolist()) > max_unpacked:
             return TOO_LARGE
     source.seek(0)
     sheet = openpyxl.load_workbook(source, read_only=True, data_only=True).worksheets[0]
@@ -39,8 +44,11 @@ def main() -> int:
         writer = csv.writer(out, lineterminator="\n")
         for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
             cells = [as_text(value) for value in values]
+            text = sum(map(len, cells))
+            written += text + len(cells)
             # A row may name any number for itself, and those before it count as blank.
-            if number > MAX_ROWS or len(cells) > MAX_CELLS or sum(map(len, cells)) > MAX_ROW_TEXT:
+            is_long = number > MAX_ROWS or len(cells) > MAX_CELLS or text > MAX_ROW_TEXT
+            if is_long or written > max_unpacked:
                 return TOO_LARGE
             writer.writerow(cells)
     return 0

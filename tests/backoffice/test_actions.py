@@ -326,6 +326,17 @@ def test_nothing_is_shipped_when_the_parcel_is_wrong(
     assert not Shipment.objects.exists()
 
 
+def test_nothing_is_shipped_when_the_time_is_a_slip_of_the_pen(
+    to_ship: Suborder, shop: World, boss: Client
+):
+    parcel = _parcel(shop, shipped_at_0="0001-01-01", shipped_at_1="00:00:00")
+
+    response = boss.post(_ship_url(to_ship), parcel)
+
+    assert response.context["form"].errors == {"shipped_at": ["There is no such time"]}
+    assert not Shipment.objects.exists()
+
+
 def test_shipping_is_forbidden_when_staff_may_only_look(
     to_ship: Suborder, shop: World, staff: Staff
 ):

@@ -467,6 +467,18 @@ def test_every_sku_of_the_product_has_them_when_that_is_asked_for(
     assert news_of(merchant) == [("sku.updated", {"skus": ["S-1", "S-2"], "fields": ["images"]})]
 
 
+def test_file_input_stands_where_the_theme_s_script_looks_for_it(
+    shirt: Product, boss: Client
+) -> None:
+    """It writes into the text field of the element three levels above the input."""
+    page = boss.get(url("sku", "add_pictures", Sku.objects.get(code="S-1").pk)).content.decode()
+
+    end = page.index('type="file"')
+    start = page.rindex('<input type="text"', 0, end)
+    assert page.count("<div>", start, end) == 2
+    assert "</div>" not in page[start:end]
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -544,7 +556,29 @@ def test_order_follows_the_numbers_and_pictures_go_when_the_page_says_so(
     assert news_of(merchant) == [("sku.updated", {"skus": ["S-1"], "fields": ["images"]})]
 
 
-@pytest.mark.parametrize("address", ["", "javascript:x", "not an address"])
+HOSTILE_ADDRESSES = [
+    'https://x.example/"><script>alert(1)</script>',
+    "https://user:secret@x.example/a.jpg",
+    "https://x.example:99999/a.jpg",
+]
+
+
+@pytest.mark.parametrize("address", ["javascript:x", "ftp://x.example/a.jpg", *HOSTILE_ADDRESSES])
+def test_no_picture_is_added_when_an_address_may_not_be_handed_on(
+    address: str, shirt: Product, boss: Client
+) -> None:
+    sku = Sku.objects.get(code="S-1")
+    urls = f"https://e.com/a.png\n{address}"
+
+    response = boss.post(url("sku", "add_pictures", sku.pk), {"urls": urls})
+
+    [fault] = response.context["form"].errors["urls"]
+    assert "secret" not in fault
+    assert not SkuImage.objects.exists()
+    assert not Outbox.objects.exists()
+
+
+@pytest.mark.parametrize("address", ["", "javascript:x", "not an address", *HOSTILE_ADDRESSES])
 def test_pictures_stay_when_an_address_is_none(address: str, shirt: Product, boss: Client) -> None:
     sku = Sku.objects.get(code="S-1")
     SkuImage.objects.create(sku=sku, url="https://e.com/a.png")

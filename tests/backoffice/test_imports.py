@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from accounts.models import Partner
 from catalog.models import Category, Stock
@@ -356,3 +357,25 @@ def test_list_has_the_button_that_leads_to_the_upload(editor: Client):
 
     assert response.redirect_chain[-1][0] == f"{LIST}add/"
     assert admin.site.is_registered(ImportRun)
+
+
+def test_upload_page_brings_the_catalogue_that_its_scripts_ask_for(editor: Client):
+    page = editor.get(f"{LIST}add/?resource=categories").content.decode()
+
+    catalogue, script = page.index(reverse("admin:jsi18n")), page.index("admin/js/core.js")
+    assert catalogue < script
+
+
+def test_imports_have_one_name_when_sidebar_and_list_show_them(editor: Client):
+    page = editor.get(LIST, headers={"Accept-Language": "zh-hans"})
+
+    names = {
+        str(item["title"])
+        for group in page.context["sidebar_navigation"]
+        for item in group["items"]
+        if item["link"] == LIST
+    }
+    with translation.override("zh-hans"):
+        name = str(ImportRun._meta.verbose_name_plural)
+    assert name != "imports"
+    assert names == {name}

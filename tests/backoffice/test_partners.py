@@ -155,6 +155,18 @@ def test_text_is_refused_when_it_hides_something(
     assert AuditEntry.objects.count() == entries
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "3000-01-01", "9999-12-31"])
+def test_top_up_is_refused_when_its_time_is_a_slip_of_the_pen(
+    day: str, merchant: Merchant, boss: Client
+):
+    values = {**TRANSFER, "paid_at_0": day, "paid_at_1": "00:00:00"}
+
+    response = boss.post(_url(merchant, "top_up"), values)
+
+    assert response.context["form"].errors == {"paid_at": ["There is no such time"]}
+    assert not TopUp.objects.filter(reference="BANK-1").exists()
+
+
 def test_adjustment_waits_for_a_second_person_when_it_is_entered(merchant: Merchant, staff: Staff):
     client = staff("accounts.view_partner", "accounts.add_adjustment", username="fin")
 

@@ -23,9 +23,12 @@ from catalog.models import (
 )
 from openplatform.core import clock
 from openplatform.core.clock import PLATFORM_ZONE
+from openplatform.core.uploads import limited_process
+from openplatform.core.uploads.limited_process import held_slot
 from openplatform.messaging.models import Outbox
 from tests.backoffice.conftest import Staff
 from tests.cast import Merchant, World
+from tests.imports.test_workbooks import with_cells
 
 
 def pool_url(page: str, world: World) -> str:
@@ -90,9 +93,7 @@ def test_pasted_codes_come_in_when_the_preview_is_confirmed(
 
     done = confirm(boss, url, preview)
 
-    assert flash(done) == [
-        "2 SKUs came into the pool, 0 left it, 0 are excluded, 1 merchants see a change"
-    ]
+    assert flash(done) == ["SKUs that came into the pool: 2 · Merchants that see a change: 1"]
     assert members() == {"A", "B", "C"}
     assert [(row.type, row.data["skus"]) for row in Outbox.objects.all()] == [
         ("pool.sku_added", ["B", "C"])
@@ -133,14 +134,46 @@ def test_page_says_what_is_missing(
     assert members() == {"A"}
 
 
-def test_file_is_refused_when_it_cannot_be_read(range_of_five: World, boss: Client):
-    file = SimpleUploadedFile("codes.csv", "sku\n苹果".encode("gbk"))
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (
+            "sku\n苹果".encode("gbk"),
+            "The file is not UTF-8 text (GBK, perhaps?); save it as “CSV UTF-8” or as XLSX",
+        ),
+        (b"PK\x03\x04", "The workbook cannot be read"),
+        (with_cells("<row/>" + " " * (20 << 20)), "The workbook is too large"),
+    ],
+    ids=["GBK", "broken", "bomb"],
+)
+@pytest.mark.parametrize("codes", ["", "B"])
+def test_file_is_refused_with_its_fault_alone_when_it_cannot_be_read(
+    range_of_five: World, boss: Client, content: bytes, fault: str, codes: str
+):
+    file = SimpleUploadedFile("codes.xlsx", content)
 
     response = boss.post(
-        pool_url("curate", range_of_five), {"act": "take_in", "codes": "B", "file": file}
+        pool_url("curate", range_of_five), {"act": "take_in", "codes": codes, "file": file}
     )
 
-    assert "file" in response.context["form"].errors
+    assert response.context["form"].errors == {"file": [fault]}
+    assert members() == {"A"}
+
+
+def test_file_is_not_read_while_the_process_is_at_another_one(
+    range_of_five: World, boss: Client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limited_process, "PATIENCE", 0.2)
+    file = SimpleUploadedFile("codes.csv", b"sku\nB\n")
+
+    with held_slot():
+        response = boss.post(
+            pool_url("curate", range_of_five), {"act": "take_in", "codes": "", "file": file}
+        )
+
+    assert response.context["form"].errors == {
+        "file": ["Busy at the moment; the same request may be sent again"]
+    }
     assert members() == {"A"}
 
 
@@ -266,6 +299,10 @@ def test_exclusions_of_one_pool_are_lifted_from_their_list(range_of_five: World,
     )
 
     assert page.context["form"].initial == {"act": "readmit", "codes": "D"}
+    url = pool_url("curate", range_of_five)
+    done = confirm(boss, url, boss.post(url, {"act": "readmit", "codes": "D"}))
+    assert not PoolExclusion.objects.exists()
+    assert flash(done) == ["SKUs no longer excluded: 1"]
 
 
 def test_history_is_found_by_sku_pool_person_and_time(range_of_five: World, boss: Client):
@@ -362,3 +399,15 @@ def test_sight_is_not_shown_when_one_may_not_see_prices(
     client = staff("catalog.view_sku")
 
     assert client.get(reverse("admin:catalog_pool_seen_by")).status_code == 403
+
+
+def test_page_of_a_partner_leads_to_its_sight_when_one_may_see_prices(
+    shop: World, merchant: Merchant, staff: Staff
+):
+    page = reverse("admin:accounts_partner_change", args=(merchant.partner.pk,))
+    link = f'href="{reverse("admin:catalog_pool_seen_by")}?partner={merchant.partner.code}"'
+    seller = staff("accounts.view_partner", "catalog.view_sku", "catalog.view_purchaseprice")
+    looker = staff("accounts.view_partner", "catalog.view_sku", username="looker")
+
+    assert link in seller.get(page).content.decode()
+    assert link not in looker.get(page).content.decode()

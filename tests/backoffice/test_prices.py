@@ -99,6 +99,7 @@ def test_preview_is_shown_again_when_values_or_the_world_moved(
         ({"discount_percent": "", "fixed_price": "5"}, "fixed_price"),
         ({"discount_percent": "100"}, "discount_percent"),
         ({"discount_percent": "0"}, "discount_percent"),
+        ({"starts_at_0": "0001-01-01", "starts_at_1": "00:00:00"}, "starts_at"),
         ({"applies_to": "sku", "sku": "A", "discount_percent": "", "fixed_price": "0"},
          "fixed_price"),
         ({"starts_at_0": "2030-01-02", "starts_at_1": "00:00", "ends_at_0": "2030-01-01",
@@ -213,7 +214,7 @@ def test_prices_of_a_sku_change_once_confirmed_when_they_are_odd(
     assert len(shown.context["look"].lines[0].odd) == 3
     assert (_messages(unconfirmed), unconfirmed.context["is_unconfirmed"]) == ([], True)
     assert before == Decimal("10.00")
-    assert _messages(done) == ["Prices of 1 SKUs changed"]
+    assert _messages(done) == ["Prices of 1 SKU changed"]
     sku.refresh_from_db()
     assert (sku.sale_price, sku.cost_price, sku.floor_price) == (
         Decimal("5.00"), Decimal("5.50"), Decimal("6.00"),

@@ -59,7 +59,7 @@ def test_chosen_skus_are_scheduled_and_called_off(shop: World, boss: Client):
         follow=True,
     )
 
-    assert flash(gone) == ["2 changes called off; 0 had taken effect already"]
+    assert flash(gone) == ["Called off: 2; had taken effect already: 0"]
     assert not ShelfChange.objects.exists()
 
 

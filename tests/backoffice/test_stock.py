@@ -34,7 +34,8 @@ def test_area_is_told_in_words_and_hints_are_left_when_it_is_edited(
     shop: World, boss: Client
 ) -> None:
     sold = shop.make_sku("A", north=5)
-    shop.make_sku("B", north=0)
+    empty = shop.make_sku("B", north=1)
+    Stock.objects.filter(sku=empty).update(on_hand=0)
     shop.make_sku("C", south=5)
     url = reverse("admin:catalog_warehouse_change", args=(shop.north.pk,))
 
@@ -42,7 +43,7 @@ def test_area_is_told_in_words_and_hints_are_left_when_it_is_edited(
 
     assert response.status_code == 302, response.context["errors"]
     assert [region.code for region in shop.north.excludes.all()] == ["110101"]
-    assert [hint.sku_id for hint in StockHint.objects.all()] == [sold.pk]
+    assert {hint.sku_id for hint in StockHint.objects.all()} == {sold.pk, empty.pk}
     page = boss.get(url).content.decode()
     assert "上海市、北京市, but not to: 北京市 北京市 东城区" in page
     listed = boss.get(reverse("admin:catalog_warehouse_changelist")).content.decode()
@@ -114,7 +115,7 @@ def test_chosen_rows_are_changed_by_a_number(shop: World, boss: Client) -> None:
     form = {"kind": "change_by", "number": "-2", "document_no": "W-1"}
     response = boss.post(page, form, follow=True)
 
-    assert _messages(response) == ["2 rows changed, 0 stay as they were"]
+    assert _messages(response) == ["Rows changed: 2; as they were: 0"]
     numbers = Stock.objects.order_by("sku__code").values_list("on_hand", flat=True)
     assert list(numbers) == [8, 2, 7]
     causes = StockMovement.objects.values_list("cause", "document_no", "actor")
@@ -158,6 +159,15 @@ def test_only_short_rows_are_shown_when_shortages_are_asked_for(shop: World, bos
     page = boss.get(reverse(LIST), {"short": "yes"})
 
     assert [row.sku.code for row in page.context["cl"].result_list] == ["B"]
+
+
+def test_totals_are_whole_zeros_when_nothing_is_short(shop: World, boss: Client) -> None:
+    shop.make_sku("A", north=10)
+
+    page = boss.get(reverse(LIST), {"short": "yes"})
+
+    assert page.context["totals"] == [("On hand", 0), ("Reserved", 0), ("Outgoing", 0)]
+    assert "0.00" not in page.content.decode()
 
 
 def test_correcting_is_forbidden_when_staff_may_only_look(shop: World, staff: Staff) -> None:

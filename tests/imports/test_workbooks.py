@@ -13,7 +13,7 @@ import pytest
 
 from openplatform.imports import readers
 from openplatform.imports.errors import ImportRefused
-from openplatform.imports.readers import read_rows
+from openplatform.imports.readers import Bounds, read_rows
 
 SHEET = "xl/worksheets/sheet1.xml"
 LITTLE_MEMORY = 256 << 20  # so that the tests take little time, too
@@ -122,6 +122,56 @@ def test_refused_in_time_when_the_workbook_is_hostile(
     [fault] = refused.value.row_faults
     assert (fault.column, fault.code) == ("", "file_invalid")
     assert time.monotonic() - started < SPEEDY_SECONDS
+
+
+def packed_blanks() -> bytes:
+    """Some kilobytes that unpack to five megabytes."""
+    return with_cells("<row/>" + " " * 5_000_000)
+
+
+def one_text_in_many_cells() -> bytes:
+    """Cells that name one text again and again: 20 megabytes of rows out of little."""
+    out = io.BytesIO()
+    book = openpyxl.Workbook()
+    for _number in range(200):
+        book.worksheets[0].append(["x" * 30_000] * 4)
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "bounds"),
+    [
+        (packed_blanks, Bounds(unpacked=4_000_000)),
+        (one_text_in_many_cells, Bounds(unpacked=4_000_000)),
+        (lambda: workbook(100_000), Bounds(seconds=1)),
+        (lambda: workbook(100_000), Bounds(within=0.5)),
+    ],
+    ids=["unpacked", "rows", "computing", "clock"],
+)
+def test_refused_when_it_goes_over_the_bounds_that_the_caller_sets(
+    content: Callable[[], bytes], bounds: Bounds, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.xlsx"
+    file.write_bytes(content())
+
+    with pytest.raises(ImportRefused) as refused:
+        for _row in read_rows(file, bounds=bounds):
+            pass
+
+    assert [fault.text for fault in refused.value.row_faults] == ["The workbook is too large"]
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"), [(packed_blanks, 1), (one_text_in_many_cells, 200)], ids=["blanks", "text"]
+)
+def test_the_same_is_read_when_the_caller_sets_none(
+    content: Callable[[], bytes], rows: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.xlsx"
+    file.write_bytes(content())
+
+    assert sum(1 for _row in read_rows(file)) == rows
 
 
 def test_good_workbook_is_read_in_the_memory_that_hostile_ones_exceed(

@@ -53,6 +53,7 @@ class ReplaceSelectionView(PartnerAPIView):
         come of these alone; also what changes their visibility. Everything else comes as before,
         and reads show every SKU in the caller's pools.
         """
+        require_known_parameters(request)
         body = read_body(SELECTION, request.data)
         answer = replace_selection(
             partner_id=caller_of(request).partner_id,

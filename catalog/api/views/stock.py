@@ -64,6 +64,7 @@ class CheckStockView(PartnerAPIView):
     @extend_schema(request=StockChecksRequest, responses=StockAnswersSerializer)
     def post(self, request: Request) -> Response:
         """An entry an item, in the order asked for, each answered for itself."""
+        require_known_parameters(request)
         body = read_body(STOCK_CHECKS, request.data)
         answers = stock_answers.get_stock_answers(
             partner_id=caller_of(request).partner_id,
@@ -85,6 +86,7 @@ class CheckAvailabilityView(PartnerAPIView):
     @extend_schema(request=StockChecksRequest, responses=AvailabilitiesSerializer)
     def post(self, request: Request) -> Response:
         """An entry an item, in the order asked for: every reason at once, and what would fix it."""
+        require_known_parameters(request)
         body = read_body(STOCK_CHECKS, request.data)
         with translation.override(language_of(request._request)):
             answers = why_not.get_availability(

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
+from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
 from django.db.models import CharField, Field, Model, QuerySet
@@ -222,6 +223,25 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody."""
         return False
+
+
+class PartsInline(unfold.TabularInline):
+    """Rows that are part of the page's row, and have no life without it.
+
+    To take one out is to change the whole: whoever may change that may do it, though groups of
+    staff are given no permission to delete.
+    """
+
+    extra = 0
+    hide_title = True
+    tab = True
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whoever may change the row of the page, and these rows."""
+        whole = self.parent_model._meta
+        permission = f"{whole.app_label}.{get_permission_codename('change', whole)}"
+        may_change_whole = bool(request.user.has_perm(permission))
+        return may_change_whole and bool(self.has_change_permission(request, obj))
 
 
 class ReadOnlyInline(unfold.TabularInline):

@@ -189,6 +189,14 @@ def test_refused_when_the_body_is_wrong(
     assert response.json()["code"] == faults[0][1]
 
 
+def test_refused_when_a_query_parameter_is_sent(shop: World, merchant: Merchant) -> None:
+    response = merchant.api.request(
+        "POST", PATH, body={"items": [item("A")]}, query={"region": "110000"}
+    )
+
+    assert (response.status_code, response.json()["code"]) == (400, "filter_not_allowed")
+
+
 def test_refused_when_no_key_is_sent(shop: World) -> None:
     response = Api().post(PATH, {"items": [item("A")]})
 

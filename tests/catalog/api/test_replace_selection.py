@@ -141,6 +141,14 @@ def test_refused_when_the_body_is_wrong(
 
 
 @pytest.mark.usefixtures("goods")
+def test_refused_when_a_query_parameter_is_sent(merchant: Merchant) -> None:
+    response = merchant.api.request("PUT", PATH, body={"skus": ["A"]}, query={"x": "1"})
+
+    assert (response.status_code, response.json()["code"]) == (400, "filter_not_allowed")
+    assert not Selection.objects.exists()
+
+
+@pytest.mark.usefixtures("goods")
 def test_selection_of_another_merchant_stays(merchant: Merchant, stranger: Merchant) -> None:
     put(merchant, {"skus": ["A"]})
 

@@ -226,6 +226,26 @@ def test_coming_price_stays_to_come_when_the_file_sets_another(desk: Desk, famil
     assert Sku.objects.get(code="A").sale_price == Decimal("11.00")
 
 
+def test_price_that_is_due_stays_when_the_file_comes_before_the_worker(
+    desk: Desk, family: World
+) -> None:
+    sku = Sku.objects.get(code="A")
+    due = PriceChange.objects.create(
+        sku=sku,
+        effective_at=datetime(2026, 1, 1, tzinfo=UTC),
+        market_price=Decimal(30),
+        sale_price=Decimal(25),
+        floor_price=Decimal("3.33"),
+    )
+
+    desk.load("products", row("A", sale_price="26.00"))
+
+    due.refresh_from_db()
+    assert due.applied_at is not None
+    sku.refresh_from_db()
+    assert (sku.sale_price, sku.floor_price) == (Decimal(26), Decimal("3.33"))
+
+
 # Where products stood
 
 

@@ -128,6 +128,25 @@ def test_act_does_what_its_preview_says(two_pools: World, merchant: Merchant, ca
     assert preview_act(pool=two_pools.pool, act=case.act, sku_ids=ids(case.codes)).is_empty
 
 
+def test_nothing_is_done_when_as_many_other_skus_would_come_in_by_now(two_pools: World) -> None:
+    two_pools.make_sku("F", in_pool=False)
+    Sku.objects.exclude(code="E").update(sale_price=Decimal("50.00"))
+    Sku.objects.filter(code="C").update(sale_price=Decimal("5.00"))
+    rule = RuleDraft(max_price=Decimal("10.00"))
+    preview = preview_rules(pool=two_pools.pool, add=[rule])
+    Sku.objects.filter(code="C").update(sale_price=Decimal("50.00"))
+    Sku.objects.filter(code="F").update(sale_price=Decimal("5.00"))
+    before = everything()
+    again = preview_rules(pool=two_pools.pool, add=[rule])
+    assert (again.numbers, again.merchants) == (preview.numbers, preview.merchants)
+    assert again.skus != preview.skus
+
+    with pytest.raises(PreviewOutdated):
+        change_rules(pool_code="pool", add=[rule], expected=preview.fingerprint, **BY)
+
+    assert everything() == before
+
+
 def test_nothing_is_done_when_the_preview_is_outdated(two_pools: World) -> None:
     preview = preview_act(pool=two_pools.pool, act=Act.TAKE_IN, sku_ids=ids("ABC"))
     PoolMembership.objects.create(pool=two_pools.pool, sku=Sku.objects.get(code="C"))

@@ -198,3 +198,29 @@ def test_change_is_called_off_or_takes_effect_when_both_are_tried_at_once(world:
         assert (applied, withdrawn, sku.shelf_state) in {
             (1, 0, "off_shelf"), (0, 1, "on_shelf"),
         }  # fmt: skip
+
+
+def test_later_stamp_stays_when_a_sku_is_put_on_the_shelf(shop: World) -> None:
+    later = NOW + timedelta(seconds=1)
+    for code, stamp in (("A", later), ("B", NOW - timedelta(seconds=1))):
+        shop.make_sku(code)
+        Sku.objects.filter(code=code).update(updated_at=stamp, shelf_state=OFF)
+
+    set_shelf_state(sku_codes=["A", "B"], state=ON, actor="operator", now=NOW)
+
+    assert states() == {"A": ON, "B": ON}
+    assert dict(Sku.objects.values_list("code", "updated_at")) == {"A": later, "B": NOW}
+
+
+def test_more_skus_than_a_statement_has_parameters_can_be_named(shop: World) -> None:
+    sku = shop.make_sku("A")
+    many = [sku.pk, *range(10**9, 10**9 + 66_000)]
+
+    count = schedule_shelf_change(
+        sku_ids=many, state=OFF, effective_at=clock.now() + timedelta(hours=1), actor="operator"
+    )
+    change = ShelfChange.objects.get()
+
+    assert (count, change.sku_id) == (1, sku.pk)
+    assert withdraw_shelf_changes(change_ids=[change.pk, *many[1:]], actor="operator") == 1
+    assert not ShelfChange.objects.exists()

@@ -1,0 +1,19 @@
+"""Moments that people fill in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+YEARS = range(2000, 3000)  # as imports take them; of year 1 the database reads none back
+
+
+def require_year(moment: datetime) -> None:
+    """Of a form's field for a moment.
+
+    :raises ValidationError: for a slip of the pen, as year 1 or 20260.
+    """
+    if moment.year not in YEARS:
+        raise ValidationError(_("There is no such time"))
