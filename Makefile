@@ -67,8 +67,9 @@ run: $(RUNTIME) ## web and worker, with demo data in an empty database
 demo: $(RUNTIME) ## run, and a merchant's day over the API; EXIT=1 ends after it
 	$(MANAGE) run_platform --walkthrough $(if $(EXIT),--exit)
 
-bench: $(DEVELOPMENT) ## place and confirm against Postgres alone and simpler views
+bench: $(DEVELOPMENT) ## orders and reads against Postgres alone and simpler views; a whole catalogue
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.catalogue
 
 openapi: $(DEVELOPMENT) ## docs/openapi.yaml from the code
 	$(MANAGE) spectacular --lang en --file docs/openapi.yaml --validate --fail-on-warn
