@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from django.utils.dateparse import parse_datetime
 
 PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
+# Of moments that people and their files name. Of year 1 the database reads none back.
+YEARS = range(2000, 3000)
 RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
 )

@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
-from openplatform.core.clock import PLATFORM_ZONE
+from openplatform.core.clock import PLATFORM_ZONE, YEARS
 from openplatform.core.errors import StringInvalid
 from openplatform.core.visible_text import HIDDEN_CATEGORIES
 from openplatform.core.web_addresses import require_web_address
@@ -35,7 +35,6 @@ RFC3339 = re.compile(
 MAX_INTEGER = 2**31 - 1
 MAX_PAIRS = 200
 MAX_PERCENT = 100
-YEARS = range(2000, 3000)
 # One line: as in the API, nothing that cannot be seen. Longer text: line breaks and joiners within
 # emoji may stay, control characters and surrogates (Cc and Cs) may not. A pattern, because
 # descriptions are long and many.

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-YEARS = range(2000, 3000)  # as imports take them; of year 1 the database reads none back
+from openplatform.core.clock import YEARS
 
 
 def require_year(moment: datetime) -> None:
