@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import translation
 
 from openplatform.core.web_addresses import require_web_address
 
@@ -12,6 +15,13 @@ HARMFUL = (
     ": an address has no quotes, angle brackets, backslashes, blanks or hidden characters;"
     " write them percent-encoded"
 )
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Faults are compared as they are written."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.mark.parametrize(
