@@ -18,6 +18,17 @@ from openplatform.core.visible_text import require_visible
 SELLABLE, PHYSICAL = "sellable", "physical"
 
 
+def _document_no(**kwargs: Any) -> forms.CharField:
+    return forms.CharField(
+        label=_("Document number"),
+        max_length=64,
+        required=False,
+        validators=[require_visible],
+        widget=UnfoldAdminTextInputWidget(),
+        **kwargs,
+    )
+
+
 class CountForm(forms.Form):
     """What was counted."""
 
@@ -50,14 +61,7 @@ class CountForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget(),
         help_text=_("Never promised to anybody"),
     )
-    document_no = forms.CharField(
-        label=_("Document number"),
-        max_length=64,
-        required=False,
-        validators=[require_visible],
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=_("Of the count sheet, if there is one"),
-    )
+    document_no = _document_no(help_text=_("Of the count sheet, if there is one"))
 
 
 class CorrectForm(forms.Form):
@@ -78,14 +82,7 @@ class CorrectForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget(),
         help_text=_("Refused when the books say something else by now; blank: whatever they say"),
     )
-    document_no = forms.CharField(
-        label=_("Document number"),
-        max_length=64,
-        required=False,
-        validators=[require_visible],
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=_("A document corrects a row once"),
-    )
+    document_no = _document_no(help_text=_("A document corrects a row once"))
 
     def clean_delta(self) -> int:
         """More or less than nothing."""
@@ -117,14 +114,7 @@ class CorrectManyForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget(),
         help_text=_("Sellable and reserved ones; with a minus they are taken off"),
     )
-    document_no = forms.CharField(
-        label=_("Document number"),
-        max_length=64,
-        required=False,
-        validators=[require_visible],
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=_("A document corrects a row once; blank: one is made"),
-    )
+    document_no = _document_no(help_text=_("A document corrects a row once; blank: one is made"))
 
     def clean(self) -> dict[str, Any]:
         """Nothing is set below zero."""
