@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple, Protocol
 
 from catalog.errors import (
     BelowMinimum,
@@ -82,13 +83,9 @@ IS_DELIVERED_TO_PLACE = IS_DELIVERED.format(
     where="overlap.warehouse_id = warehouse.id AND overlap.asked_path = asked.path"
 )
 
-# 1. Which warehouses serve the region, or some part of it. Without a region, any part at all.
-# 2. Each SKU asked for that the partner sees, with its own price.
-# 3. What each warehouse could still promise of it; `is_known` is false for a SKU that no warehouse
-#    ever held, which has no stock rather than no delivery to the region.
-# The planner has no idea how few warehouses there are, hence MATERIALIZED.
-LINE_FACTS = f"""
-    WITH asked AS MATERIALIZED (
+# Which warehouses serve %(region)s, or some part of it. Without a region, any part at all. The
+# planner has no idea how few warehouses there are, hence MATERIALIZED.
+SERVING = f"""asked AS MATERIALIZED (
         SELECT '{{}}'::varchar[] AS path WHERE %(region)s::text IS NULL
         UNION ALL
         SELECT wanted.path FROM regions_region given
@@ -96,33 +93,85 @@ LINE_FACTS = f"""
         WHERE given.code = %(region)s
     ), {AREAS}, {OVERLAPS}, serving AS MATERIALIZED (
         SELECT DISTINCT warehouse_id AS id, priority FROM overlap
-    )
+    )"""  # noqa: S608 - put together from constants
+
+# For a `sku` in scope: its stock everywhere, with the warehouse where that serves the region. All
+# that is told of the delivery of a SKU is an aggregate over these rows.
+STOCK = f"""FROM catalog_stock stock
+        LEFT JOIN serving ON serving.id = stock.warehouse_id
+            AND (NOT {IS_RESTRICTED} OR {IS_DELIVERED_BY_WAREHOUSE})
+        WHERE stock.sku_id = sku.id"""
+# What a warehouse can still promise; below zero when more is kept for safety than there is.
+SELLABLE = "stock.on_hand - stock.reserved - stock.safety_quantity"
+# Known somewhere, but in no warehouse that serves the region: not delivered there. A SKU that no
+# warehouse ever held has no stock rather than no delivery.
+IS_SERVED = f"""count(serving.id) > 0 OR NOT (
+            count(*) > 0 OR NOT EXISTS (SELECT FROM serving)
+            OR ({IS_RESTRICTED} AND NOT {IS_DELIVERED_AT_ALL})
+        )"""
+
+# Of each SKU asked for that the partner sees: whether it can be delivered.
+DELIVERY_FACTS = f"""
+    WITH {SERVING}
+    SELECT sku.code, sku.shelf_state, stock.is_served, stock.sellable
+    FROM unnest(%(codes)s::text[]) AS wanted (code)
+    JOIN catalog_sku sku ON sku.code = wanted.code
+    CROSS JOIN LATERAL (
+        SELECT {IS_SERVED} AS is_served,
+            coalesce(
+                sum(greatest({SELLABLE}, 0)) FILTER (WHERE serving.id IS NOT NULL), 0
+            )::bigint AS sellable
+        {STOCK}
+    ) stock
+    WHERE {IS_VISIBLE}
+"""  # noqa: S608 - put together from constants
+
+# The same with its own price, and what each warehouse can promise.
+LINE_FACTS = f"""
+    WITH {SERVING}
     SELECT sku.code, sku.id, sku.name, sku.shelf_state, sku.min_quantity, sku.quantity_step,
         sku.weight_grams, sku.tax_rate, {MARKET_PRICE}, {SALE_PRICE},
         agreement.fixed_price, agreement.discount_percent,
-        stock.ids, stock.warehouse_ids, stock.sellable, stock.is_known
+        stock.ids, stock.warehouse_ids, stock.sellable, stock.is_served
     FROM unnest(%(codes)s::text[]) AS wanted (code)
     JOIN catalog_sku sku ON sku.code = wanted.code
     {DUE}
     {AGREEMENT}
     CROSS JOIN LATERAL (
-        SELECT count(*) > 0 OR NOT EXISTS (SELECT FROM serving)
-                OR ({IS_RESTRICTED} AND NOT {IS_DELIVERED_AT_ALL}) AS is_known,
+        SELECT {IS_SERVED} AS is_served,
             array_agg(stock.id ORDER BY serving.priority DESC, serving.id)
                 FILTER (WHERE serving.id IS NOT NULL) AS ids,
             array_agg(stock.warehouse_id ORDER BY serving.priority DESC, serving.id)
                 FILTER (WHERE serving.id IS NOT NULL) AS warehouse_ids,
-            array_agg(
-                stock.on_hand - stock.reserved - stock.safety_quantity
-                ORDER BY serving.priority DESC, serving.id
-            ) FILTER (WHERE serving.id IS NOT NULL) AS sellable
-        FROM catalog_stock stock
-        LEFT JOIN serving ON serving.id = stock.warehouse_id
-            AND (NOT {IS_RESTRICTED} OR {IS_DELIVERED_BY_WAREHOUSE})
-        WHERE stock.sku_id = sku.id
+            array_agg({SELLABLE} ORDER BY serving.priority DESC, serving.id)
+                FILTER (WHERE serving.id IS NOT NULL) AS sellable
+        {STOCK}
     ) stock
     WHERE {IS_VISIBLE}
 """  # noqa: S608 - put together from constants
+
+
+class Delivery(Protocol):
+    """What decides whether a SKU can be delivered to the region that was asked about."""
+
+    @property
+    def shelf_state(self) -> str: ...
+
+    @property
+    def is_served(self) -> bool: ...
+
+    @property
+    def sellable(self) -> int:
+        """Units that can be promised to the region, over all its warehouses."""
+
+
+class DeliveryFacts(NamedTuple):
+    """That, and nothing else."""
+
+    code: str
+    shelf_state: str
+    is_served: bool
+    sellable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +207,16 @@ class LineFacts:
         return sum(lot.sellable for lot in self.lots)
 
 
+def send_delivery_facts(*, partner_id: int, codes: Sequence[str], region: str | None) -> Sent:
+    """Ask for the facts; read them with :func:`read_delivery_facts`."""
+    return send(DELIVERY_FACTS, {"partner_id": partner_id, "codes": list(codes), "region": region})
+
+
+def read_delivery_facts(sent: Sent) -> Mapping[str, DeliveryFacts]:
+    """By code, for each SKU that the partner sees."""
+    return {row[0]: DeliveryFacts._make(row) for row in sent.rows()}
+
+
 def send_line_facts(*, partner_id: int, codes: Sequence[str], region: str | None) -> Sent:
     """Ask for the facts; read them with :func:`read_line_facts`."""
     return send(LINE_FACTS, {"partner_id": partner_id, "codes": list(codes), "region": region})
@@ -185,13 +244,12 @@ def read_line_facts(sent: Sent) -> Mapping[str, LineFacts]:
                 )
                 if units > 0
             ),
-            # Known somewhere, but in no warehouse that serves the region: not delivered there.
-            is_served=stock_ids is not None or not is_known,
+            is_served=is_served,
         )
         for (
             code, sku_id, name, shelf_state, min_quantity, quantity_step, weight_grams, tax_rate,
             market_price, sale_price, fixed_price, discount_percent, stock_ids, warehouse_ids,
-            sellable, is_known,
+            sellable, is_served,
         ) in sent.rows()
     }  # fmt: skip
 
@@ -213,7 +271,7 @@ def quantity_refusals(facts: LineFacts, quantity: int, *, pointer: str) -> list[
     return refusals
 
 
-def delivery_refusals(facts: LineFacts, quantity: int, *, pointer: str) -> list[DomainError]:
+def delivery_refusals(facts: Delivery, quantity: int, *, pointer: str) -> list[DomainError]:
     """Every reason why so many units cannot be delivered to the region that the facts are about."""
     refusals: list[DomainError] = []
     if not facts.is_served:
@@ -225,6 +283,6 @@ def delivery_refusals(facts: LineFacts, quantity: int, *, pointer: str) -> list[
     return refusals
 
 
-def delivery_refusal(facts: LineFacts, quantity: int, *, pointer: str) -> DomainError | None:
+def delivery_refusal(facts: Delivery, quantity: int, *, pointer: str) -> DomainError | None:
     """The first of these reasons, or None."""
     return next(iter(delivery_refusals(facts, quantity, pointer=pointer)), None)

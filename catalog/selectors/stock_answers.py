@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from catalog.errors import SkuNotAvailable
 from catalog.selectors.availability import (
+    DeliveryFacts,
     LineFacts,
     delivery_refusal,
+    read_delivery_facts,
     read_line_facts,
+    send_delivery_facts,
     send_line_facts,
 )
 from openplatform.core.errors import NotFound
-from openplatform.core.statements import send, together
+from openplatform.core.statements import Sent, send, together
 from openplatform.regions.errors import RegionUnknown
 
 # The place itself or, for a retired code, its successor.
@@ -47,7 +50,7 @@ def get_stock_answers(
     :raises RegionUnknown: with ``region_pointer``.
     """
     codes = [question.sku for question in questions]
-    facts, region = get_facts(partner_id, codes, region, region_pointer)
+    facts, region = _get_delivery_facts(partner_id, codes, region, region_pointer)
     return [
         _answer(facts[question.sku], question.quantity, region)
         if question.sku in facts
@@ -64,7 +67,7 @@ def get_stock_answer(
     :raises RegionUnknown: with ``region_pointer``.
     :raises NotFound: when the partner does not see the SKU.
     """
-    facts, region = get_facts(partner_id, [question.sku], region, region_pointer)
+    facts, region = _get_delivery_facts(partner_id, [question.sku], region, region_pointer)
     if question.sku not in facts:
         raise NotFound
     return _answer(facts[question.sku], question.quantity, region)
@@ -77,19 +80,40 @@ def get_facts(
 
     :raises RegionUnknown: with ``region_pointer``.
     """
+    sent, region = _send_with_region(send_line_facts, partner_id, codes, region, region_pointer)
+    return read_line_facts(sent), region
+
+
+def _get_delivery_facts(
+    partner_id: int, codes: Sequence[str], region: str | None, region_pointer: str
+) -> tuple[Mapping[str, DeliveryFacts], str | None]:
+    sent, region = _send_with_region(send_delivery_facts, partner_id, codes, region, region_pointer)
+    return read_delivery_facts(sent), region
+
+
+class _SendFacts(Protocol):
+    def __call__(self, *, partner_id: int, codes: Sequence[str], region: str | None) -> Sent: ...
+
+
+def _send_with_region(
+    send_facts: _SendFacts,
+    partner_id: int,
+    codes: Sequence[str],
+    region: str | None,
+    region_pointer: str,
+) -> tuple[Sent, str | None]:
     if region is None:
-        anywhere = send_line_facts(partner_id=partner_id, codes=codes, region=None)
-        return read_line_facts(anywhere), None
+        return send_facts(partner_id=partner_id, codes=codes, region=None), None
     with together():
-        facts_sent = send_line_facts(partner_id=partner_id, codes=codes, region=region)
+        facts_sent = send_facts(partner_id=partner_id, codes=codes, region=region)
         region_sent = send(REGION, [region])
     found = region_sent.row()
     if found is None:
         raise RegionUnknown(pointer=region_pointer)
-    return read_line_facts(facts_sent), found[0]
+    return facts_sent, found[0]
 
 
-def _answer(facts: LineFacts, quantity: int, region: str | None) -> dict[str, Any]:
+def _answer(facts: DeliveryFacts, quantity: int, region: str | None) -> dict[str, Any]:
     refusal = delivery_refusal(facts, quantity, pointer="")
     return {
         "sku": facts.code,

@@ -72,6 +72,12 @@ def test_null_is_as_good_as_left_out_when_the_field_is_optional() -> None:
     assert read_body(SAMPLE, {"quantity": None, "text": None}) == {}
 
 
+def test_null_is_as_good_as_left_out_when_the_field_is_unknown() -> None:
+    assert read_body(SAMPLE, {"lines": [{"sku": "A", "quantity": 1, "price": None}]}) == {
+        "lines": [{"sku": "A", "quantity": 1}]
+    }
+
+
 def test_field_is_required_when_it_is_null() -> None:
     assert faults_of({"lines": [{"sku": None, "quantity": None}]}) == [
         ("/lines/0/sku", "field_required"),
@@ -108,6 +114,16 @@ def test_amount_is_refused_when_it_is_anything_else(value: Any) -> None:
 @pytest.mark.parametrize("value", ["A", "a.B_c-9", "0", "x" * 64, "..", "-"])
 def test_code_is_read_when_its_characters_are_plain(value: str) -> None:
     assert read_body(SAMPLE, {"no": value}) == {"no": value}
+
+
+def test_code_is_refused_when_it_is_longer_than_its_field_takes() -> None:
+    class ShortRequest(RequestSerializer):
+        region = CodeField(max_length=12)
+
+    serializer = ShortRequest()
+
+    assert read_body(serializer, {"region": "x" * 12}) == {"region": "x" * 12}
+    assert faults_of({"region": "x" * 13}, serializer) == [("/region", "field_invalid")]
 
 
 UNSEEN = [
@@ -249,6 +265,47 @@ def test_answers_are_written_in_the_form_of_the_contract() -> None:
         "price": "3.50",
         "quantity": 0,
     }
+
+
+class CheckedRequest(RequestSerializer):
+    """What DRF offers beside plain fields."""
+
+    quantity = QuantityField(required=False, default=7)
+    number = QuantityField(source="other_name")
+    shown = QuantityField(read_only=True)
+
+    def validate_quantity(self, quantity: int) -> int:
+        if quantity % 7:
+            raise serializers.ValidationError("odd", code="wrong_step")
+        return quantity
+
+    def validate(self, attrs: dict[str, int]) -> dict[str, int]:
+        if attrs["quantity"] < attrs["other_name"]:
+            raise serializers.ValidationError("less", code="below_minimum")
+        return attrs
+
+
+def test_default_is_filled_in_when_the_field_is_left_out() -> None:
+    body = {"number": 1, "shown": 3}
+
+    assert read_body(CheckedRequest(), body) == {"quantity": 7, "other_name": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        ({"quantity": 8, "number": 1}, [("/quantity", "wrong_step")]),
+        (
+            {"quantity": 8, "number": 0},
+            [("/quantity", "wrong_step"), ("/number", "quantity_invalid")],
+        ),
+        ({"quantity": 14, "number": 15}, [("", "below_minimum")]),
+    ],
+)
+def test_body_is_refused_when_the_request_s_own_checks_say_so(
+    body: Any, faults: list[tuple[str, str]]
+) -> None:
+    assert faults_of(body, CheckedRequest()) == faults
 
 
 def test_twenty_unknown_fields_are_named_when_there_are_very_many() -> None:
