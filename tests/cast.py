@@ -31,7 +31,6 @@ from catalog.models import (
 )
 from openplatform.core import clock
 from openplatform.core.scopes import Scope
-from openplatform.core.statements import send
 from openplatform.regions.models import Region
 from orders.models import Carrier, FreightTemplate
 
@@ -219,17 +218,6 @@ REGIONS = [
     ("650100", "650000", 2, "乌鲁木齐市"),
     ("650102", "650100", 3, "天山区"),
 ]
-# What the services of membership write besides: since when a partner sees a SKU.
-STAMPS = """
-    INSERT INTO catalog_skustamp (partner_id, sku_id, code, changed_at)
-    SELECT assignment.partner_id, sku.id, sku.code,
-        max(greatest(membership.created_at, assignment.created_at))
-    FROM catalog_poolmembership membership
-    JOIN catalog_poolassignment assignment ON assignment.pool_id = membership.pool_id
-    JOIN catalog_sku sku ON sku.id = membership.sku_id
-    GROUP BY assignment.partner_id, sku.id
-    ON CONFLICT DO NOTHING
-"""
 BEIJING, SHANGHAI, GUANGZHOU, URUMQI = "110101", "310115", "440106", "650102"
 
 
@@ -310,14 +298,12 @@ class World:
                 Stock.objects.create(warehouse=warehouse, sku=sku, on_hand=on_hand)
         if in_pool:
             PoolMembership.objects.create(pool=self.pool, sku=sku)
-            send(STAMPS)
         return sku
 
     def open_pool_to(self, *merchants: Merchant) -> None:
         """Let merchants see the pool."""
         for merchant in merchants:
             PoolAssignment.objects.create(pool=self.pool, partner=merchant.partner)
-        send(STAMPS)
 
 
 @pytest.fixture

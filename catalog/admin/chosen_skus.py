@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponseRedirect, QueryDict
 
 from catalog.models import Sku
 from openplatform.core.admin.model_admins import ModelAdmin
+from openplatform.core.statements import any_of
 
 SEARCH, IDS = "search", "ids"
 MAX_DIGITS = 18  # of a bigint
@@ -48,7 +49,7 @@ class ChosenSkus(ModelAdmin):
         ):
             raise Http404
         rows: QuerySet[Any] = self.model._default_manager.all()
-        return rows.filter(pk__in=[int(part) for part in parts])
+        return rows.filter(pk__in=any_of([int(part) for part in parts]))
 
     def get_chosen_ids(self, request: HttpRequest) -> list[int]:
         """Their ids."""

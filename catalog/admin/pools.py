@@ -24,7 +24,8 @@ from catalog.admin.pool_history import (
     PoolChangeInline,
     link_to_sku,
 )
-from catalog.admin.previewed import PreviewedAct, Shown, answer_previewed
+from catalog.admin.pool_pages import PoolPage, look_at
+from catalog.admin.previewed import Look, answer_previewed
 from catalog.admin.seen_by import answer_seen_by, url_of_sight
 from catalog.forms.pools import (
     AddRuleForm,
@@ -41,7 +42,7 @@ from catalog.models import (
     PoolRule,
     Sku,
 )
-from catalog.selectors.pools import Act
+from catalog.selectors.pools import Act, RuleDraft
 from catalog.services.curating import (
     Preview,
     change_pool,
@@ -53,7 +54,6 @@ from catalog.services.curating import (
 )
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
-from openplatform.core.admin.form_pages import Values
 from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyInline
 from openplatform.core.errors import type_of_text
 
@@ -182,25 +182,29 @@ class PoolAdmin(ModelAdmin):
         """Take SKUs in and out, exclude them or lift that, by their codes or a file."""
         pool: Pool = self.get_row(request, object_id)
 
-        def look(values: Values) -> Shown:
+        def look(form: CurateForm) -> Look:
+            values = form.cleaned_data
             act, sku_ids = Act(values["act"]), values["sku_ids"]
-            carried = {"chosen": sign_skus(sku_ids), "codes": "", "file": ""}
-            preview = preview_act(pool=pool, act=act, sku_ids=sku_ids)
-            return Shown(preview, act, values["unknown"], carried)
+            return look_at(
+                preview_act(pool=pool, act=act, sku_ids=sku_ids),
+                act=act,
+                unknown=values["unknown"],
+                carried={"chosen": sign_skus(sku_ids), "codes": "", "file": ""},
+            )
 
-        def call(values: Values, expected: str) -> Preview:
+        def call(form: CurateForm, expected: str) -> type_of_text:
+            values = form.cleaned_data
             return _change(request, pool, values["act"], values["sku_ids"], expected)
 
         return answer_previewed(
             self,
             request,
-            PreviewedAct(
+            PoolPage(
                 form_class=CurateForm,
                 title=_("Add or remove SKUs"),
                 submit=_("Change the pool"),
                 look=look,
                 act=call,
-                done=_tell_skus,
                 back_to=_url_of(pool),
                 initial={
                     name: request.GET[name] for name in ("act", "codes") if name in request.GET
@@ -214,15 +218,13 @@ class PoolAdmin(ModelAdmin):
         """Open the pool to partners, or close it to them."""
         pool: Pool = self.get_row(request, object_id)
 
-        def ids_of(values: Values) -> list[int]:
-            return [partner.pk for partner in values["partners"]]
+        def ids_of(form: AssignForm) -> list[int]:
+            return [partner.pk for partner in form.cleaned_data["partners"]]
 
-        def call(values: Values, expected: str) -> Preview:
-            return open_pool(
-                pool_code=pool.code, partner_ids=ids_of(values), expected=expected, **_by(request)
+        def call(form: AssignForm, expected: str) -> type_of_text:
+            open_pool(
+                pool_code=pool.code, partner_ids=ids_of(form), expected=expected, **_by(request)
             )
-
-        def done(_preview: Preview) -> type_of_text:
             count = pool.assignments.count()
             text = ngettext(
                 "The pool is open to %(count)d partner now",
@@ -234,13 +236,12 @@ class PoolAdmin(ModelAdmin):
         return answer_previewed(
             self,
             request,
-            PreviewedAct(
+            PoolPage(
                 form_class=AssignForm,
                 title=_("Choose partners"),
                 submit=_("Open the pool to these"),
-                look=lambda values: Shown(preview_partners(pool=pool, partner_ids=ids_of(values))),
+                look=lambda form: look_at(preview_partners(pool=pool, partner_ids=ids_of(form))),
                 act=call,
-                done=done,
                 back_to=_url_of(pool),
                 initial={"partners": list(pool.assignments.values_list("partner_id", flat=True))},
                 subject=pool,
@@ -253,21 +254,24 @@ class PoolAdmin(ModelAdmin):
         """Fill the pool by condition."""
         pool: Pool = self.get_row(request, object_id)
 
-        def call(values: Values, expected: str) -> Preview:
-            return change_rules(
-                pool_code=pool.code, add=[values["rule"]], expected=expected, **_by(request)
+        def rules_of(form: AddRuleForm) -> list[RuleDraft]:
+            return [form.cleaned_data["rule"]]
+
+        def call(form: AddRuleForm, expected: str) -> type_of_text:
+            done = change_rules(
+                pool_code=pool.code, add=rules_of(form), expected=expected, **_by(request)
             )
+            return _tell_skus(done)
 
         return answer_previewed(
             self,
             request,
-            PreviewedAct(
+            PoolPage(
                 form_class=AddRuleForm,
                 title=_("Add a rule"),
                 submit=_("Add the rule"),
-                look=lambda values: Shown(preview_rules(pool=pool, add=[values["rule"]])),
+                look=lambda form: look_at(preview_rules(pool=pool, add=rules_of(form))),
                 act=call,
-                done=_tell_skus,
                 back_to=_url_of(pool),
                 subject=pool,
                 intro=_(
@@ -283,24 +287,24 @@ class PoolAdmin(ModelAdmin):
         """What the rules brought leaves with them."""
         pool: Pool = self.get_row(request, object_id)
 
-        def ids_of(values: Values) -> list[int]:
-            return [rule.pk for rule in values["rules"]]
+        def ids_of(form: RemoveRulesForm) -> list[int]:
+            return [rule.pk for rule in form.cleaned_data["rules"]]
 
-        def call(values: Values, expected: str) -> Preview:
-            return change_rules(
-                pool_code=pool.code, remove=ids_of(values), expected=expected, **_by(request)
+        def call(form: RemoveRulesForm, expected: str) -> type_of_text:
+            done = change_rules(
+                pool_code=pool.code, remove=ids_of(form), expected=expected, **_by(request)
             )
+            return _tell_skus(done)
 
         return answer_previewed(
             self,
             request,
-            PreviewedAct(
+            PoolPage(
                 form_class=partial(RemoveRulesForm, pool=pool),
                 title=_("Remove rules"),
                 submit=_("Remove the rules"),
-                look=lambda values: Shown(preview_rules(pool=pool, remove=ids_of(values))),
+                look=lambda form: look_at(preview_rules(pool=pool, remove=ids_of(form))),
                 act=call,
-                done=_tell_skus,
                 back_to=_url_of(pool),
                 subject=pool,
                 intro=_("SKUs that only these rules bring leave the pool."),
@@ -349,23 +353,23 @@ class PoolActions(ChosenSkus):
             raise PermissionDenied
         sku_ids = self.get_chosen_ids(request)
 
-        def look(values: Values) -> Shown:
-            act = Act(values["act"])
-            return Shown(preview_act(pool=values["pool"], act=act, sku_ids=sku_ids), act)
+        def look(form: PoolActForm) -> Look:
+            pool, act = form.cleaned_data["pool"], Act(form.cleaned_data["act"])
+            return look_at(preview_act(pool=pool, act=act, sku_ids=sku_ids), act=act)
 
-        def call(values: Values, expected: str) -> Preview:
+        def call(form: PoolActForm, expected: str) -> type_of_text:
+            values = form.cleaned_data
             return _change(request, values["pool"], values["act"], sku_ids, expected)
 
         return answer_previewed(
             self,
             request,
-            PreviewedAct(
+            PoolPage(
                 form_class=PoolActForm,
                 title=_("Put SKUs into a pool, or take them out"),
                 submit=_("Change the pool"),
                 look=look,
                 act=call,
-                done=_tell_skus,
                 back_to=reverse("admin:catalog_sku_changelist"),
                 intro=ngettext("Chosen: %(count)d SKU.", "Chosen: %(count)d SKUs.", len(sku_ids))
                 % {"count": len(sku_ids)},
@@ -379,10 +383,11 @@ def _by(request: HttpRequest) -> Mapping[str, Any]:
 
 def _change(
     request: HttpRequest, pool: Pool, act: str, sku_ids: list[int], expected: str
-) -> Preview:
-    return change_pool(
+) -> type_of_text:
+    done = change_pool(
         pool_code=pool.code, act=Act(act), sku_ids=sku_ids, expected=expected, **_by(request)
     )
+    return _tell_skus(done)
 
 
 def _tell_skus(done: Preview) -> type_of_text:

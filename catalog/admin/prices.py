@@ -18,12 +18,18 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
 
-from catalog.admin.price_pages import Line, Look, PricePage, answer_price_page
+from catalog.admin.previewed import answer_previewed
+from catalog.admin.price_pages import Line, PriceLook, PricePage
 from catalog.forms.prices import ALL, BRAND, CATEGORY, SKU, AgreementForm, TermsForm
 from catalog.models import PurchasePrice
 from catalog.selectors.agreement_review import MAX_OVERLAPS, AgreementReview, Example
-from catalog.services.agreement_drafts import PriceDraft, review_agreement_made, review_draft
-from catalog.services.pricing import edit_agreement, make_agreement, withdraw_agreement
+from catalog.services.agreement_drafts import PriceDraft, review_agreement_made
+from catalog.services.pricing import (
+    edit_agreement,
+    make_agreement,
+    preview_agreement,
+    withdraw_agreement,
+)
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import Values, answer_form_page
@@ -171,8 +177,8 @@ class PurchasePriceAdmin(ModelAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
 
-        def look(form: AgreementForm) -> Look:
-            return _look(review_draft(draft=_draft_of(form.cleaned_data), now=clock.now()))
+        def look(form: AgreementForm) -> PriceLook:
+            return _look(preview_agreement(draft=_draft_of(form.cleaned_data), now=clock.now()))
 
         def act(form: AgreementForm, seen: str) -> type_of_text:
             agreement = make_agreement(
@@ -184,7 +190,7 @@ class PurchasePriceAdmin(ModelAdmin):
             return _("Agreed: %(agreement)s") % {"agreement": agreement}
 
         asked = {name: request.GET[name] for name in ("partner", "sku") if name in request.GET}
-        return answer_price_page(
+        return answer_previewed(
             self,
             request,
             PricePage(
@@ -217,9 +223,9 @@ class PurchasePriceAdmin(ModelAdmin):
                 ends_at=_as_it_was(values["ends_at"], present.ends_at),
             )
 
-        def look(form: TermsForm) -> Look:
+        def look(form: TermsForm) -> PriceLook:
             return _look(
-                review_draft(draft=draft_of(form), now=clock.now(), agreement_id=present.pk)
+                preview_agreement(draft=draft_of(form), now=clock.now(), agreement_id=present.pk)
             )
 
         def act(form: TermsForm, seen: str) -> type_of_text:
@@ -232,7 +238,7 @@ class PurchasePriceAdmin(ModelAdmin):
             )
             return _("The agreement is changed; days that have passed keep their price")
 
-        return answer_price_page(
+        return answer_previewed(
             self,
             request,
             PricePage(
@@ -348,7 +354,7 @@ def _as_it_was(given: Any, present: Any) -> Any:
     return given
 
 
-def _look(review: AgreementReview) -> Look:
+def _look(review: AgreementReview) -> PriceLook:
     numbers: list[tuple[type_of_text, int]] = [
         (_("SKUs that it applies to"), review.skus),
         (_("of them seen by the partner"), review.seen),
@@ -370,7 +376,7 @@ def _look(review: AgreementReview) -> Look:
         confirm = _(
             "I know that %(below)d SKUs are sold below cost, and %(above)d above the sale price."
         ) % {"below": review.below_cost, "above": review.above_sale}
-    return Look(
+    return PriceLook(
         fingerprint=review.fingerprint,
         numbers=numbers,
         confirm=confirm,

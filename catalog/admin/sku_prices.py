@@ -19,20 +19,25 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTime
 
 from catalog.admin.chosen_skus import IDS, ChosenSkus
 from catalog.admin.pool_history import link_to_sku
-from catalog.admin.price_pages import Line, Look, PricePage, answer_price_page
+from catalog.admin.previewed import answer_previewed
+from catalog.admin.price_pages import Line, PriceLook, PricePage
 from catalog.admin.shelf import IsToComeFilter
 from catalog.forms.prices import HistoryForm, ManyPricesForm, SkuPricesForm
 from catalog.models import PriceChange, Sku
-from catalog.price_plans import PRICES, Concern, PlannedLine, PricePlan, plan_prices
+from catalog.price_plans import PRICES, Concern, PlannedLine, PricePlan
 from catalog.selectors.price_history import list_price_moves
-from catalog.selectors.price_plans import list_prices_then
-from catalog.services.base_prices import change_prices, withdraw_price_changes
+from catalog.services.base_prices import (
+    change_prices,
+    preview_prices,
+    withdraw_price_changes,
+)
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import faults_of
 from openplatform.core.admin.model_admins import ReadOnlyAdmin
 from openplatform.core.clock import PLATFORM_ZONE
 from openplatform.core.errors import DomainError, type_of_text
+from openplatform.core.statements import any_of
 
 MAY_PRICE = "catalog.change_sku"
 MAX_EXAMPLES = 20
@@ -186,10 +191,9 @@ class PriceActions(ChosenSkus):
             raise Http404
         single = Sku.objects.get(pk=sku_ids[0]) if len(sku_ids) == 1 else None
 
-        def look(form: Any) -> Look:
+        def look(form: Any) -> PriceLook:
             moment = form.cleaned_data["effective_at"]
-            present = list_prices_then(sku_ids=sku_ids, moment=moment, is_before=True)
-            return _look(plan_prices(present, form.edit))
+            return _look(preview_prices(sku_ids=sku_ids, edit=form.edit, effective_at=moment))
 
         def act(form: Any, seen: str) -> type_of_text:
             moment = form.cleaned_data["effective_at"]
@@ -214,7 +218,8 @@ class PriceActions(ChosenSkus):
                 )
             return text % {"count": count}
 
-        to_come = PriceChange.objects.filter(sku_id__in=sku_ids, applied_at=None).count()
+        coming = PriceChange.objects.filter(sku_id__in=any_of(sku_ids), applied_at=None)
+        to_come = coming.count()
         intro = "" if single else _("Chosen: %(count)d SKUs.") % {"count": len(sku_ids)}
         if to_come:
             intro += " " + ngettext(
@@ -225,7 +230,7 @@ class PriceActions(ChosenSkus):
         url = reverse("admin:catalog_sku_changelist")
         if single is not None:
             url = reverse("admin:catalog_sku_change", args=(single.pk,))
-        return answer_price_page(
+        return answer_previewed(
             self,
             request,
             PricePage(
@@ -242,7 +247,7 @@ class PriceActions(ChosenSkus):
         )
 
 
-def _look(plan: PricePlan) -> Look:
+def _look(plan: PricePlan) -> PriceLook:
     concerns = plan.concerns
     numbers: list[tuple[type_of_text, int]] = [
         (_("SKUs whose prices change"), len(plan.lines)),
@@ -259,7 +264,7 @@ def _look(plan: PricePlan) -> Look:
             "I know that the sale price of %(count)d SKUs is odd, as shown above.",
             odd,
         ) % {"count": odd}
-    return Look(
+    return PriceLook(
         fingerprint=plan.fingerprint,
         numbers=numbers,
         confirm=confirm,

@@ -31,6 +31,7 @@ from catalog.models import CODE_PATTERN, Brand, Category, Pool, PoolRule, Sku
 from catalog.selectors.pools import Act, RuleDraft
 from openplatform.core.errors import TemporarilyUnavailable
 from openplatform.core.money import CENT, MAX_DIGITS
+from openplatform.core.statements import any_of
 from openplatform.imports.errors import ImportRefused
 
 capital = lazy(capfirst, str)
@@ -123,7 +124,7 @@ class CurateForm(forms.Form):
         if not codes:
             raise forms.ValidationError(_("Name at least one SKU"))
         asked = [code for code in codes if IS_CODE.search(code)]
-        known = dict(Sku.objects.filter(code__in=asked).values_list("code", "pk"))
+        known = dict(Sku.objects.filter(code__in=any_of(asked, "text")).values_list("code", "pk"))
         if not known:
             raise forms.ValidationError(_("None of these codes exists"))
         unknown = [code for code in codes if code not in known]

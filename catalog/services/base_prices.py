@@ -50,6 +50,17 @@ class BasePrices(NamedTuple):
 # Services
 
 
+def preview_prices(
+    *, sku_ids: Collection[int], edit: PriceEdit, effective_at: datetime | None
+) -> PricePlan:
+    """What :func:`change_prices` would do.
+
+    :raises Refusal: as that does.
+    """
+    _require_to_come(effective_at)
+    return _plan(sku_ids, edit, effective_at)
+
+
 @transactional
 def change_prices(
     *,
@@ -86,26 +97,6 @@ def change_prices(
     _record(plan, effective_at=effective_at, reason=reason, actor=actor)
     log.info("prices_changed", skus=len(plan.lines), effective_at=effective_at, actor=actor)
     return len(plan.lines)
-
-
-@transactional
-def schedule_prices(
-    *,
-    prices: Mapping[int, BasePrices],
-    effective_at: datetime,
-    reason: str,
-    actor: str,
-    now: datetime,
-) -> None:
-    """Set prices of SKUs (by id) at a moment to come; another change at that moment gives way.
-
-    :raises Refusal: with the pointer ``/effective_at`` for a moment that has passed.
-    """
-    send(PATIENCE)
-    _lock(prices, now)
-    rows = list_prices_then(sku_ids=prices, moment=effective_at, is_before=True)
-    before = {row.sku_id: BasePrices(*row.prices) for row in rows}
-    _schedule(prices, before, effective_at=effective_at, reason=reason, actor=actor, now=now)
 
 
 @transactional
@@ -230,10 +221,7 @@ def _schedule(
     actor: str,
     now: datetime,
 ) -> None:
-    passed = send("SELECT clock_timestamp() >= %s", [effective_at]).row()
-    if passed == (True,):
-        text = _("The moment has passed; leave it out to change the prices at once")
-        refuse_if([FieldInvalid(text, pointer="/effective_at")])
+    _require_to_come(effective_at)
     record_first_prices(sku_ids=prices, actor=actor)
     planned = {**until_then, **_read(send(statements.PLANNED, [list(prices), effective_at]).rows())}
     for some in _parcels(prices):
@@ -253,6 +241,12 @@ def _schedule(
     ]
     next_moments = dict(send(statements.NEXT_MOMENTS, [undone]).rows()) if undone else {}
     _announce({**told, **{sku_id: next_moments.get(sku_id) for sku_id in undone}}, now)
+
+
+def _require_to_come(effective_at: datetime | None) -> None:
+    if send("SELECT clock_timestamp() >= %s::timestamptz", [effective_at]).row() == (True,):
+        text = _("The moment has passed; leave it out to change the prices at once")
+        refuse_if([FieldInvalid(text, pointer="/effective_at")])
 
 
 def _plan(sku_ids: Collection[int], edit: PriceEdit, effective_at: datetime | None) -> PricePlan:

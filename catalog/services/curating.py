@@ -90,10 +90,7 @@ def change_pool(
     be_patient()
     pool = lock_pool(pool_code)
     plan = plan_act(pool=pool, act=act, sku_ids=sku_ids)
-    preview = _preview_plan(plan)
-    _require_expected(preview, expected)
-    with telling_sight(plan.moved, now=now):
-        write_plan(plan=plan, cause=PoolChange.Cause.PICKED, actor=actor)
+    preview = _write(plan, PoolChange.Cause.PICKED, expected=expected, actor=actor, now=now)
     record_curation(pool=pool, plans=[plan], actor=actor)
     return preview
 
@@ -132,13 +129,10 @@ def change_rules(
     be_patient()
     pool = lock_pool(pool_code)
     plan = _plan_changed_rules(pool, add, remove)
-    preview = _preview_plan(plan)
-    _require_expected(preview, expected)
+    preview = _write(plan, PoolChange.Cause.RULE, expected=expected, actor=actor, now=now)
     before = [str(rule) for rule in _rules(pool)]
     PoolRule.objects.filter(pool=pool, pk__in=remove).delete()
     PoolRule.objects.bulk_create(PoolRule(pool=pool, **rule._asdict()) for rule in add)
-    with telling_sight(plan.moved, now=now):
-        write_plan(plan=plan, cause=PoolChange.Cause.RULE, actor=actor)
     record_change(
         action="change_pool_rules",
         subject=pool,
@@ -242,6 +236,17 @@ def _preview_plan(plan: PoolPlan) -> Preview:
         compare_sight(plan.moved, before, after).count(),
         skus,
     )
+
+
+def _write(
+    plan: PoolPlan, cause: PoolChange.Cause, *, expected: str, actor: str, now: datetime
+) -> Preview:
+    """Members as planned, if that is what was seen; the partners whose sight changes are told."""
+    preview = _preview_plan(plan)
+    _require_expected(preview, expected)
+    with telling_sight(plan.moved, now=now):
+        write_plan(plan=plan, cause=cause, actor=actor)
+    return preview
 
 
 def _require_expected(preview: Preview, expected: str) -> None:

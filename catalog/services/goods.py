@@ -7,7 +7,6 @@ have services of their own.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Brand, Category, Product, Sku
 from catalog.services.base_prices import record_first_prices
-from catalog.services.changes import SKU_UPDATED, hint_pools, stamp_skus, tell_updated
+from catalog.services.changes import hint_pools, tell_updated
 from catalog.services.membership import lock_pools
 from catalog.services.placements import (
     keep_placements_of_skus,
@@ -29,11 +28,10 @@ from catalog.services.placements import (
 )
 from catalog.services.price_telling import PATIENCE
 from catalog.services.products import sanitised
-from catalog.services.sight import read_sight
+from catalog.services.sight import tell_other_siblings
 from openplatform.core.errors import FieldInvalid, NotFound, TemporarilyUnavailable
 from openplatform.core.locking import require_transaction
 from openplatform.core.statements import send
-from openplatform.messaging.services.publishing import publish_skus
 
 Fields = Mapping[str, Any]
 Row = TypeVar("Row", bound=models.Model)
@@ -157,7 +155,7 @@ def edit_sku(*, sku_id: int, fields: Fields, now: datetime) -> frozenset[str]:
     """Step: set columns of a SKU; answers the names of those that really differ.
 
     Whoever sees it is told which details differ. With another product come other siblings: who
-    sees both the SKU and one of them is told of that one, too.
+    sees both the SKU and one of them is told so of both.
 
     :param fields: of ``product_id``, ``name``, ``specs``, ``weight_grams``, ``barcode``,
         ``tax_rate``, ``min_quantity``, ``quantity_step``; what is not named stays as it is now.
@@ -200,14 +198,11 @@ def _edit_sku_of_another(sku_id: int, fields: Fields, now: datetime) -> frozense
             tell_updated(fields={sku.pk: shown}, now=now)
         return frozenset(before)
     old, new = products[before["product_id"]], products[sku.product_id]
-    relatives = family.keys() - {sku.pk}
     shown |= {"product"} | {
         shown_as
         for name, shown_as in SHOWN_OF_PRODUCTS.items()
         if getattr(old, name) != getattr(new, name)
     }
-    if relatives:
-        shown.add("siblings")
     brands = {old.brand_id, new.brand_id} if old.brand_id != new.brand_id else set()
     steps = {*old.category.path, *new.category.path} if "category" in shown else set()
     keep_placements_of_skus(sku_ids=[sku.pk], now=now)
@@ -220,31 +215,9 @@ def _edit_sku_of_another(sku_id: int, fields: Fields, now: datetime) -> frozense
         sku.save(update_fields=[*before])
         lock_pools()
     tell_updated(fields={sku.pk: shown}, now=now)
-    _tell_siblings(sku.pk, relatives, now)
+    homes = {pk: (was, sku.product_id if pk == sku.pk else was) for pk, was in family.items()}
+    tell_other_siblings(homes=homes, now=now)
     return frozenset(before)
-
-
-def _tell_siblings(sku_id: int, relatives: Collection[int], now: datetime) -> None:
-    """To those who see the SKU: these others have it as a sibling now, or have it no more."""
-    sight = read_sight([sku_id, *relatives])
-    seers = sight.partners_of(sight.pools.get(sku_id, frozenset()))
-    told: dict[frozenset[int], list[int]] = defaultdict(list)
-    for relative in sorted(relatives):
-        partners = seers & sight.partners_of(sight.pools.get(relative, frozenset()))
-        if partners:
-            told[partners].append(relative)
-    stamps: dict[int, list[int]] = defaultdict(list)
-    for partners, sku_ids in told.items():
-        codes = Sku.objects.filter(pk__in=sku_ids).order_by("code").values_list("code", flat=True)
-        publish_skus(
-            type=SKU_UPDATED,
-            skus=list(codes),
-            partner_ids=sorted(partners),
-            facts={"fields": ["siblings"]},
-        )
-        for partner_id in partners:
-            stamps[partner_id] += sku_ids
-    stamp_skus(pairs=stamps, now=now)
 
 
 def _require_columns(fields: Fields, known: Collection[str]) -> None:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Partner
 from catalog.errors import AgreementConflict, PreviewOutdated
 from catalog.models import PurchasePrice
+from catalog.selectors.agreement_review import AgreementReview
 from catalog.services.agreement_drafts import PriceDraft, Target, review_draft, scope_of
 from catalog.services.outcome import Outcome
 from catalog.services.price_moves import tell_due_moves
@@ -32,6 +33,7 @@ __all__ = [
     "Target",
     "edit_agreement",
     "make_agreement",
+    "preview_agreement",
     "save_agreements",
     "save_prices",
     "withdraw_agreement",
@@ -60,6 +62,18 @@ class Saved(NamedTuple):
 # Services
 
 
+def preview_agreement(
+    *, draft: PriceDraft, now: datetime, agreement_id: int | None = None
+) -> AgreementReview:
+    """What :func:`make_agreement` would do, or :func:`edit_agreement` of the one with that id.
+
+    :raises NotFound, Refusal: as they do.
+    """
+    present = None if agreement_id is None else _get_agreement(agreement_id)
+    _require_acceptable(draft, present, now)
+    return review_draft(draft=draft, now=now, agreement_id=agreement_id)
+
+
 @transactional
 def make_agreement(
     *, draft: PriceDraft, actor: str, now: datetime, seen: str | None = None
@@ -69,15 +83,11 @@ def make_agreement(
     :param seen: the fingerprint of the review that somebody looked at; None takes any.
     :raises PreviewOutdated: when the agreement would do something else by now.
     :raises Refusal: with pointers ``/fixed_price``, ``/starts_at``, ``/ends_at``: the terms cannot
-        be, or the partner has another agreement on the same from the same moment on.
+        be, a moment has passed, or the partner has another agreement on the same from the same
+        moment on.
     """
     _lock_partners([draft.partner_id])
-    _require_terms(draft, now)
-    start = draft.starts_at or now
-    same = _present([draft.partner_id], [draft.target])[draft.partner_id, draft.target]
-    if any(price.starts_at == start for price in same):
-        text = _("There is an agreement on the same from the same moment on; edit that one")
-        refuse_if([FieldInvalid(text, pointer="/starts_at")])
+    _require_acceptable(draft, None, now)
     if seen is not None and review_draft(draft=draft, now=now).fingerprint != seen:
         raise PreviewOutdated
     [saved] = save_agreements(drafts=[draft], now=now, actor=actor)
@@ -107,11 +117,7 @@ def edit_agreement(
     """
     present = _lock_agreement(agreement_id)
     start = draft.starts_at or now
-    _require_terms(draft, now)
-    same = _present([present.partner_id], [draft.target])[present.partner_id, draft.target]
-    if any(price.starts_at == start and price.pk != present.pk for price in same):
-        text = _("There is an agreement on the same from the same moment on; edit that one")
-        refuse_if([FieldInvalid(text, pointer="/starts_at")])
+    _require_acceptable(draft, present, now)
     before = _facts(present)
     if _terms(present) == (draft.fixed_price, draft.discount_percent, draft.ends_at) and (
         present.starts_at == start
@@ -276,13 +282,18 @@ def _lock_partners(partner_ids: Collection[int]) -> None:
 
 def _lock_agreement(agreement_id: int) -> PurchasePrice:
     """The agreement as it is once its partner is locked, under which all of them are written."""
-    agreement = PurchasePrice.objects.filter(pk=agreement_id).first()
-    if agreement is None:
-        raise NotFound(pointer="/agreement")
+    agreement = _get_agreement(agreement_id)
     _lock_partners([agreement.partner_id])
     agreement.refresh_from_db()
     if agreement.superseded_at is not None:
         raise AgreementConflict
+    return agreement
+
+
+def _get_agreement(agreement_id: int) -> PurchasePrice:
+    agreement = PurchasePrice.objects.filter(pk=agreement_id).first()
+    if agreement is None:
+        raise NotFound(pointer="/agreement")
     return agreement
 
 
@@ -314,15 +325,24 @@ def _require_possible(drafts: Sequence[PriceDraft], now: datetime) -> None:
     refuse_if(faults)
 
 
-def _require_terms(draft: PriceDraft, now: datetime) -> None:
+def _require_acceptable(draft: PriceDraft, present: PurchasePrice | None, now: datetime) -> None:
+    """Faults of one agreement, made anew or in the place of ``present``, whose start may stay."""
     faults: list[DomainError] = []
-    if draft.ends_at is not None and draft.ends_at <= (draft.starts_at or now):
+    start = draft.starts_at or now
+    if start < now and (present is None or start != present.starts_at):
+        text = _("The moment has passed; leave it out to have it start now")
+        faults.append(FieldInvalid(text, pointer="/starts_at"))
+    if draft.ends_at is not None and draft.ends_at <= start:
         faults.append(FieldInvalid(_("The end is not after the start"), pointer="/ends_at"))
     elif draft.ends_at is not None and draft.ends_at <= now:
         faults.append(FieldInvalid(_("The end has passed already"), pointer="/ends_at"))
     if draft.fixed_price is not None and draft.sku_id is None:
         faults.append(FieldInvalid(_("A fixed price is for one SKU only"), pointer="/fixed_price"))
     refuse_if(faults)
+    same = _present([draft.partner_id], [draft.target])[draft.partner_id, draft.target]
+    if any(price.starts_at == start and price != present for price in same):
+        text = _("There is an agreement on the same from the same moment on; edit that one")
+        refuse_if([FieldInvalid(text, pointer="/starts_at")])
 
 
 def _find(

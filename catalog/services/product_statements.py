@@ -8,22 +8,14 @@ tell; then it is written.
 from __future__ import annotations
 
 # What changes, and for which SKU: details by the names that the API has for them, prices, and the
-# shelf. Besides the SKUs of the file these are all others of their products. `mixed` are products
-# that known SKUs leave or enter: whoever is in one of them gets other siblings.
+# shelf. Besides the SKUs of the file these are all others of their products. Siblings are no part
+# of it: they are not the same for every partner (`HOMES`).
 FIND_CHANGES = """
     CREATE TEMPORARY TABLE changed_sku ON COMMIT DROP AS
-    WITH mixed AS (
-        SELECT DISTINCT unnest(ARRAY[home.code, staged.product]) AS code
-        FROM staged_sku staged JOIN catalog_product home ON home.id = staged.home_id
-        WHERE home.code <> staged.product
-    ), concerned AS (
+    WITH concerned AS (
         SELECT sku_id AS id FROM staged_sku WHERE NOT is_new
         UNION
         SELECT sku.id FROM staged_product product
-        JOIN catalog_sku sku ON sku.product_id = product.id
-        UNION
-        SELECT sku.id FROM mixed
-        JOIN catalog_product product ON product.code = mixed.code
         JOIN catalog_sku sku ON sku.product_id = product.id
     ), compared AS (
         SELECT sku.id AS sku_id,
@@ -45,9 +37,7 @@ FIND_CHANGES = """
                 CASE WHEN sku.barcode <> staged.barcode THEN 'barcode' END,
                 CASE WHEN sku.tax_rate <> staged.tax_rate THEN 'tax_rate' END,
                 CASE WHEN sku.min_quantity <> staged.min_quantity THEN 'min_quantity' END,
-                CASE WHEN sku.quantity_step <> staged.quantity_step THEN 'quantity_step' END,
-                CASE WHEN was.code IN (SELECT code FROM mixed)
-                    OR staged.product IN (SELECT code FROM mixed) THEN 'siblings' END
+                CASE WHEN sku.quantity_step <> staged.quantity_step THEN 'quantity_step' END
             ], NULL) AS fields,
             staged.sku_id IS NOT NULL AND (
                 sku.sale_price, sku.market_price, sku.cost_price, sku.floor_price
@@ -165,6 +155,20 @@ ADD_SKUS = """
     )
     UPDATE staged_sku SET sku_id = made.id FROM made WHERE made.code = staged_sku.code
     RETURNING staged_sku.sku_id
+"""
+
+# Of products that known SKUs went over to, or left: all SKUs, with the product where each was and
+# the one where it is.
+HOMES = """
+    WITH moved AS (
+        SELECT staged.sku_id, staged.home_id, sku.product_id
+        FROM staged_sku staged JOIN catalog_sku sku ON sku.id = staged.sku_id
+        WHERE staged.home_id <> sku.product_id
+    )
+    SELECT sku.id, coalesce(moved.home_id, sku.product_id), sku.product_id
+    FROM catalog_sku sku LEFT JOIN moved ON moved.sku_id = sku.id
+    WHERE sku.product_id IN (SELECT home_id FROM moved UNION SELECT product_id FROM moved)
+    ORDER BY sku.id
 """
 
 # The pictures in their new order; what was measured of an address is kept. An uploaded picture has

@@ -31,6 +31,7 @@ from catalog.services.placements import (
     telling_moved_prices,
 )
 from catalog.services.shelf import publish_shelf_state
+from catalog.services.sight import tell_other_siblings
 from catalog.services.staging import analyze_staging, copy_rows, create_staging, drop_staging
 from openplatform.core.errors import FieldInvalid, type_of_text
 from openplatform.core.locking import require_transaction
@@ -151,6 +152,8 @@ class ProductWriter:
             # What references were written is checked now, not at the commit under the lock.
             connection.check_constraints()
             lock_pools()  # before the first message, and for a moment only
+        homes = {sku_id: (was, now) for sku_id, was, now in send(statements.HOMES).rows()}
+        tell_other_siblings(homes=homes, now=self._now)
         self._write_prices(new_ids)
         joined = self._join_pools()
         self._tell(new_ids)

@@ -7,7 +7,7 @@ pools and from pool to partners: few different sets of pools stand for many SKUs
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,14 +164,42 @@ def tell_sight(change: SightChange, *, now: datetime) -> None:
     _publish(SKU_REMOVED, change.lost, families.codes)
     _publish(SKU_ADDED, change.gained, families.codes)
     siblings = _siblings_seen(change, families)
-    for partners, sku_ids in siblings.items():
-        publish_skus(
-            type=SKU_UPDATED,
-            skus=families.codes_of(sku_ids),
-            partner_ids=sorted(partners),
-            facts={"fields": ["siblings"]},
-        )
+    _publish_siblings(siblings, families)
     _stamp([change.gained, siblings], now)
+
+
+def tell_other_siblings(*, homes: Mapping[int, tuple[int, int]], now: datetime) -> None:
+    """Step: SKUs went over to other products. Tell whoever sees other siblings of a SKU by that,
+    and nobody else: a partner that sees none of those which came or went reads the same as before.
+    All pools are locked.
+
+    :param homes: for every SKU of these products, the product where it was and that where it is.
+    """
+    require_transaction()
+    sight = read_sight(homes)
+    # How many SKUs are in the same pools: of a product as it was, as it is, and in both of a pair.
+    then: dict[int, Counter[Ids]] = defaultdict(Counter)
+    since: dict[int, Counter[Ids]] = defaultdict(Counter)
+    both: dict[tuple[int, int], Counter[Ids]] = defaultdict(Counter)
+    for sku_id, pools in sight.pools.items():
+        was, is_now = homes[sku_id]
+        for counts in (then[was], since[is_now], both[was, is_now]):
+            counts[pools] += 1
+
+    @cache
+    def receivers(home: tuple[int, int], pools: Ids) -> Ids:
+        was, is_now = home
+        passed = (then[was] - both[home]) + (since[is_now] - both[home])
+        return sight.partners_of(pools) & NONE.union(*map(sight.partners_of, passed))
+
+    told: dict[Ids, list[int]] = defaultdict(list)
+    for sku_id, pools in sight.pools.items():
+        told[receivers(homes[sku_id], pools)].append(sku_id)
+    told.pop(NONE, None)
+    if told:
+        families = _Families.read([sku_id for sku_ids in told.values() for sku_id in sku_ids])
+        _publish_siblings(told, families)
+        _stamp([told], now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +263,16 @@ def _siblings_seen(change: SightChange, families: _Families) -> Mapping[Ids, lis
         if partners:
             told[partners].append(sku_id)
     return told
+
+
+def _publish_siblings(told: Mapping[Ids, Collection[int]], families: _Families) -> None:
+    for partners, sku_ids in told.items():
+        publish_skus(
+            type=SKU_UPDATED,
+            skus=families.codes_of(sku_ids),
+            partner_ids=sorted(partners),
+            facts={"fields": ["siblings"]},
+        )
 
 
 def _publish(

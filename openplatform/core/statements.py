@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import RawSQL
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -54,6 +55,15 @@ def send(statement: str, parameters: Parameters = ()) -> Sent:
         with database.wrap_database_errors:
             cursor.execute(statement, parameters)
     return Sent(database, cursor)
+
+
+def any_of(values: Collection[Any], kind: str = "bigint") -> RawSQL:
+    """What ``__in`` takes when there may be very many values: they go as one array, where a list
+    would be a parameter for each, of which a statement has 65,535 at the most.
+
+    :param kind: the type of the values, a constant.
+    """
+    return RawSQL(f"SELECT unnest(%s::{kind}[])", [list(values)])  # noqa: S611 - of a constant
 
 
 @contextmanager

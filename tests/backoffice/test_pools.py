@@ -134,6 +134,18 @@ def test_page_says_what_is_missing(
     assert members() == {"A"}
 
 
+def test_codes_are_found_when_they_are_more_than_a_statement_has_parameters(
+    range_of_five: World, boss: Client
+):
+    codes = " ".join(["B", *map(str, range(65_536))])
+
+    preview = boss.post(
+        pool_url("curate", range_of_five), {"act": "take_in", "codes": codes, "chosen": ""}
+    )
+
+    assert numbers_of(preview) == {"Come in by hand": 1, "Codes that do not exist": 65_536}
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

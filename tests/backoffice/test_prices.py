@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import localtime
 
 from catalog.models import PriceChange, PurchasePrice, Sku
 from openplatform.audit.models import AuditEntry
@@ -102,6 +104,7 @@ def test_preview_is_shown_again_when_values_or_the_world_moved(
         ({"starts_at_0": "0001-01-01", "starts_at_1": "00:00:00"}, "starts_at"),
         ({"applies_to": "sku", "sku": "A", "discount_percent": "", "fixed_price": "0"},
          "fixed_price"),
+        ({"starts_at_0": "2020-01-01", "starts_at_1": "00:00"}, "starts_at"),
         ({"starts_at_0": "2030-01-02", "starts_at_1": "00:00", "ends_at_0": "2030-01-01",
           "ends_at_1": "00:00"}, "ends_at"),
         ({"ends_at_0": "2020-01-01", "ends_at_1": "00:00"}, "ends_at"),
@@ -110,14 +113,32 @@ def test_preview_is_shown_again_when_values_or_the_world_moved(
 def test_agreement_is_refused_when_its_terms_cannot_be(
     goods: World, merchant: Merchant, boss: Client, fields: dict[str, Any], faulty: str
 ) -> None:
-    url = reverse("admin:catalog_purchaseprice_add")
-    response = boss.post(url, _terms(merchant, **fields))
+    response = boss.post(reverse("admin:catalog_purchaseprice_add"), _terms(merchant, **fields))
 
-    if response.context["look"] is not None:  # what only the service finds
-        response = boss.post(
-            url, {**_terms(merchant, **fields), **_seen(response), "confirmed": "1"}
-        )
+    assert response.context["look"] is None
     assert list(response.context["form"].errors) == [faulty]
+    assert not PurchasePrice.objects.exists()
+
+
+def test_refusal_is_shown_when_the_start_passes_between_preview_and_confirmation(
+    goods: World, merchant: Merchant, boss: Client
+) -> None:
+    url = reverse("admin:catalog_purchaseprice_add")
+    soon = localtime(clock.now() + timedelta(minutes=5))
+    terms = _terms(
+        merchant,
+        discount_percent="10",
+        starts_at_0=f"{soon:%Y-%m-%d}",
+        starts_at_1=f"{soon:%H:%M:%S}",
+    )
+
+    shown = boss.post(url, terms)
+    with time_machine.travel(soon + timedelta(minutes=1), tick=False):
+        response = boss.post(url, {**terms, **_seen(shown)})
+
+    assert response.context["form"].errors == {
+        "starts_at": ["The moment has passed; leave it out to have it start now"]
+    }
     assert not PurchasePrice.objects.exists()
 
 
@@ -281,6 +302,32 @@ def test_nothing_changes_when_a_price_would_not_be_above_zero(goods: World, boss
     assert response.context["look"] is None
     assert "A price would not be above zero" in str(response.context["form"].errors)
     assert not PriceChange.objects.exists()
+
+
+def test_nothing_is_previewed_when_the_moment_has_passed(goods: World, boss: Client) -> None:
+    sku = Sku.objects.get(code="A")
+    url = f"{reverse('admin:catalog_sku_prices')}?ids={sku.pk}"
+
+    response = boss.post(
+        url, _four(sale_price="9.00", effective_at_0="2026-01-01", effective_at_1="00:00")
+    )
+
+    assert response.context["look"] is None
+    assert response.context["form"].errors == {
+        "effective_at": ["The moment has passed; leave it out to change the prices at once"]
+    }
+    assert not PriceChange.objects.exists()
+
+
+def test_skus_are_found_when_more_are_named_than_a_statement_has_parameters(
+    goods: World, boss: Client
+) -> None:
+    first, second = Sku.objects.order_by("pk").values_list("pk", flat=True)
+    ids = ",".join(map(str, [first, second, *range(10**9, 10**9 + 65_536)]))
+
+    page = boss.get(reverse("admin:catalog_sku_prices"), {"ids": ids})
+
+    assert page.context["intro"] == "Chosen: 2 SKUs."
 
 
 def test_price_history_of_a_merchant_is_shown(

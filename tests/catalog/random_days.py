@@ -21,11 +21,12 @@ from catalog.models import (
     ShelfChange,
     Sku,
 )
+from catalog.price_plans import How, PriceEdit, Rule
 from catalog.selectors.pools import RuleDraft
 from catalog.services.base_prices import (
     BasePrices,
     apply_due_prices,
-    schedule_prices,
+    change_prices,
     set_prices,
     withdraw_price_changes,
 )
@@ -247,8 +248,18 @@ class RandomDays:
             set_prices(prices=self.prices(), actor=ACTOR, now=clock.now())
 
     def schedule_prices(self) -> None:
-        schedule_prices(
-            prices=self.prices(), effective_at=self.soon(), reason="", actor=ACTOR, now=clock.now()
+        edit = PriceEdit(
+            market_price=Rule(How.SET, self.amount(25, 40)),
+            sale_price=Rule(How.SET, self.amount()),
+            floor_price=self.chance.choice([Rule(How.CLEAR), Rule(How.SET, self.amount(5, 9))]),
+        )
+        change_prices(
+            sku_ids=[sku.pk for sku in self.some(6)],
+            edit=edit,
+            effective_at=self.soon(),
+            reason="",
+            actor=ACTOR,
+            now=clock.now(),
         )
 
     def withdraw_prices(self) -> None:
@@ -256,9 +267,10 @@ class RandomDays:
         ids = list(to_come.values_list("pk", flat=True)[:3])
         withdraw_price_changes(change_ids=ids, actor=ACTOR, now=clock.now())
 
-    def draft(self, partner_id: int, target: dict[str, Any]) -> PriceDraft:
-        now = clock.now()
-        starts_at = self.chance.choice([None, now - timedelta(hours=1), self.soon()])
+    def draft(
+        self, partner_id: int, target: dict[str, Any], begun_at: datetime | None = None
+    ) -> PriceDraft:
+        starts_at = self.chance.choice([None, begun_at, self.soon()])
         ends_at = self.chance.choice([None, None, self.soon()])
         percent = Decimal(self.chance.randint(1, 50))
         is_fixed = "sku_id" in target and self.chance.random() < 0.5
@@ -294,7 +306,7 @@ class RandomDays:
             target = {name: getattr(present, name) for name in names if getattr(present, name)}
             edit_agreement(
                 agreement_id=present.pk,
-                draft=self.draft(present.partner_id, target),
+                draft=self.draft(present.partner_id, target, present.starts_at),
                 actor=ACTOR,
                 now=clock.now(),
             )

@@ -53,7 +53,7 @@ def answer_form_page(
         try:
             answer = call(form.cleaned_data)
         except DomainError as error:
-            _show_faults(form, error)
+            show_faults(form, error)
         else:
             if isinstance(answer, HttpResponse):
                 return answer
@@ -79,7 +79,8 @@ def answer_form_page(
     )
 
 
-def _show_faults(form: forms.Form, error: DomainError) -> None:
+def show_faults(form: forms.Form, error: DomainError) -> None:
+    """Each fault at the field that it names, or above the form."""
     for fault in faults_of(error):
         field = next((part for part in fault.pointer.split("/") if part in form.fields), None)
         form.add_error(field, str(fault.detail))

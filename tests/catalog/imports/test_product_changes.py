@@ -14,6 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from catalog.models import (
     Category,
     FormerPlacement,
+    Pool,
+    PoolAssignment,
     PoolExclusion,
     PoolHint,
     PoolMembership,
@@ -22,12 +24,13 @@ from catalog.models import (
     PurchasePrice,
     Sku,
     SkuImage,
+    SkuStamp,
     StockHint,
 )
 from openplatform.imports.errors import ImportNeedsConfirmation
 from openplatform.imports.resources import ImportReport
 from openplatform.messaging.models import Message, Outbox
-from tests.cast import Merchant, World
+from tests.cast import Merchant, World, make_merchant
 from tests.catalog.imports.test_products import full_row, row
 from tests.catalog.news import news_of
 from tests.catalog.range import make_category
@@ -136,6 +139,53 @@ def test_siblings_are_told_when_a_sku_moves_to_another_product(
         ("sku.updated", {"skus": ["A", "C"], "fields": ["siblings"]}),
         ("sku.updated", {"skus": ["B"], "fields": ["product", "siblings"]}),
     ]
+
+
+def test_siblings_are_told_to_those_alone_who_see_them_differ_when_a_sku_moves(
+    desk: Desk, family: World, merchant: Merchant, stranger: Merchant
+) -> None:
+    """One sees only what stays behind, another only what leaves."""
+    desk.load("products", full_row("C", product="Q", name="Name C"))
+    mover_only = make_merchant("mover-only")
+    for reader, code in ((stranger, "A"), (mover_only, "B")):
+        pool = Pool.objects.create(code=f"only-{code}", name=code)
+        PoolAssignment.objects.create(pool=pool, partner=reader.partner)
+        PoolMembership.objects.create(pool=pool, sku=Sku.objects.get(code=code))
+    before = stranger.api.get("/catalog/skus/A").json()
+    forget()
+
+    load_later(desk, full_row("B", name="Name A", product="Q"))
+
+    assert news_of(merchant) == [
+        ("sku.updated", {"skus": ["A", "C"], "fields": ["siblings"]}),
+        ("sku.updated", {"skus": ["B"], "fields": ["product", "siblings"]}),
+    ]
+    assert news_of(stranger) == []
+    assert stranger.api.get("/catalog/skus/A").json() == before
+    assert news_of(mover_only) == [("sku.updated", {"skus": ["B"], "fields": ["product"]})]
+    stamps = SkuStamp.objects.filter(changed_at=LATER).order_by("sku__code")
+    assert list(stamps.values_list("partner__code", "sku__code")) == [("acme", "A"), ("acme", "C")]
+    assert list(Sku.objects.filter(updated_at=LATER).values_list("code", flat=True)) == ["B"]
+
+
+def test_siblings_are_not_told_when_a_family_goes_over_as_a_whole(
+    desk: Desk, family: World, merchant: Merchant
+) -> None:
+    """Those that go over together stay each other's siblings, and are told of nothing else."""
+    desk.load("products", full_row("C", name="Name A"), full_row("D", product="Q", name="Name D"))
+    forget()
+
+    report = load_later(
+        desk,
+        full_row("A", product="R", name="Name A"),
+        full_row("B", product="R", name="Name A"),
+        full_row("C", product="R", name="Name A"),
+        full_row("D", product="Q", name="Name D"),
+    )
+
+    assert (report.updated, report.unchanged) == (3, 1)
+    assert news_of(merchant) == [("sku.updated", {"skus": ["A", "B", "C"], "fields": ["product"]})]
+    assert not SkuStamp.objects.filter(changed_at=LATER).exists()
 
 
 def test_details_of_the_other_product_are_told_when_a_sku_moves_there(

@@ -108,8 +108,11 @@ def history(shop: World, merchant: Merchant, stranger: Merchant) -> list[tuple[s
         update, stamp, theirs = (chance.randrange(12) for _ in range(3))
         Sku.objects.filter(pk=sku.pk).update(updated_at=SETTLED_AT + timedelta(hours=update))
         for partner, hours in ((merchant.partner, stamp), (stranger.partner, theirs)):
-            SkuStamp.objects.filter(sku=sku, partner=partner).update(
-                changed_at=SETTLED_AT + timedelta(hours=hours)
+            SkuStamp.objects.create(
+                partner=partner,
+                sku=sku,
+                code=code,
+                changed_at=SETTLED_AT + timedelta(hours=hours),
             )
         if number % 4 > 0:
             expected.append((code, max(update, stamp)))

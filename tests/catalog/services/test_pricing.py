@@ -15,7 +15,12 @@ from catalog.selectors.price_history import list_price_moves
 from catalog.selectors.prices import get_prices
 from catalog.services.agreement_drafts import PriceDraft, review_draft
 from catalog.services.price_telling import telling_prices
-from catalog.services.pricing import edit_agreement, make_agreement, withdraw_agreement
+from catalog.services.pricing import (
+    edit_agreement,
+    make_agreement,
+    preview_agreement,
+    withdraw_agreement,
+)
 from openplatform.audit.models import AuditEntry
 from openplatform.core import clock
 from openplatform.core.errors import Refusal
@@ -207,6 +212,24 @@ def test_price_falls_back_when_an_agreement_is_edited_to_begin_later(
     assert {kind for kind, _data in news_of(merchant)} == {"price.changed", "price.announced"}
 
 
+def test_edit_is_refused_when_it_moves_the_start_to_a_moment_that_passed(
+    both: World, merchant: Merchant
+) -> None:
+    both.make_sku("A")
+    agreement = agree(merchant)
+    other = draft(merchant, starts_at=clock.now() - DAY)
+    before = list(PurchasePrice.objects.values())
+
+    with pytest.raises(Refusal) as previewed:
+        preview_agreement(draft=other, now=clock.now(), agreement_id=agreement.pk)
+    with pytest.raises(Refusal) as refused:
+        edit_agreement(agreement_id=agreement.pk, draft=other, actor="ann", now=clock.now())
+
+    for refusal in (previewed, refused):
+        assert [fault.pointer for fault in refusal.value.faults] == ["/starts_at"]
+    assert list(PurchasePrice.objects.values()) == before
+
+
 def test_edit_is_refused_when_somebody_was_faster(both: World, merchant: Merchant) -> None:
     both.make_sku("A")
     agreement = agree(merchant)
@@ -222,25 +245,29 @@ def test_edit_is_refused_when_somebody_was_faster(both: World, merchant: Merchan
 
 
 @pytest.mark.parametrize(
-    ("fields", "pointer"),
+    ("fields", "pointers"),
     [
-        ({"fixed_price": Decimal("1.00")}, "/fixed_price"),
-        ({"ends_at": timezone.now() - DAY}, "/ends_at"),
+        ({"fixed_price": Decimal("1.00")}, ["/fixed_price"]),
+        ({"starts_at": timezone.now() - DAY}, ["/starts_at"]),
+        ({"ends_at": timezone.now() - DAY}, ["/ends_at"]),
         (
             {"starts_at": timezone.now() - 2 * DAY, "ends_at": timezone.now() - DAY},
-            "/ends_at",
+            ["/starts_at", "/ends_at"],
         ),
     ],
 )
 def test_agreement_is_refused_when_its_terms_cannot_be(
-    both: World, merchant: Merchant, fields: dict[str, Any], pointer: str
+    both: World, merchant: Merchant, fields: dict[str, Any], pointers: list[str]
 ) -> None:
     both.make_sku("A")
 
+    with pytest.raises(Refusal) as previewed:
+        preview_agreement(draft=draft(merchant, **fields), now=clock.now())
     with pytest.raises(Refusal) as refused:
         agree(merchant, **fields)
 
-    assert [fault.pointer for fault in refused.value.faults] == [pointer]
+    for refusal in (previewed, refused):
+        assert [fault.pointer for fault in refusal.value.faults] == pointers
     assert not PurchasePrice.objects.exists()
     assert not Outbox.objects.exists()
 
