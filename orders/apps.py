@@ -11,7 +11,7 @@ class OrdersConfig(AppConfig):
         from openplatform.core.background import register_loop
         from openplatform.imports import resources
         from openplatform.messaging import types
-        from orders.books import HOLDS, PAYMENTS
+        from orders.books import CLOSURES, HOLDS, PAYMENTS
         from orders.imports import RESOURCES
         from orders.messages import MESSAGE_TYPES
         from orders.services.cancellation import expire_due_orders
@@ -19,5 +19,6 @@ class OrdersConfig(AppConfig):
         types.register(*MESSAGE_TYPES)
         resources.register(*RESOURCES)
         books.register_documents(PAYMENTS)
+        books.register_documents(CLOSURES)
         books.register_holds(HOLDS)
         register_loop("expire orders", expire_due_orders, pause=1.0)

@@ -10,6 +10,14 @@ PAYMENTS = f"""
         -total_amount AS amount, coalesce(paid_at, updated_at) AS at
     FROM orders_order WHERE status NOT IN {UNPAID}
 """  # noqa: S608 - constants
+# What operators closed of orders that were paid.
+CLOSURES = """
+    SELECT 'closure' AS document, closure.closure_no AS document_no, 'refund' AS kind,
+        "order".partner_id, closure.amount, closure.created_at AS at
+    FROM orders_closure closure
+    JOIN orders_suborder part ON part.id = closure.suborder_id
+    JOIN orders_order "order" ON "order".id = part.order_id
+"""
 # Nothing follows on cancelled and expired, so the last update of an expired order is its expiry.
 HOLDS = f"""
     SELECT order_no, partner_id, 'held' AS kind, total_amount AS amount, created_at AS at

@@ -49,8 +49,8 @@ def order_document(
         "freight_amount": _amount(order["freight_amount"]),
         "total_amount": _amount(order["total_amount"]),
         "refunded_amount": _amount(order["refunded_amount"]),
-        "dropped": [],
-        "quote_id": None,
+        "dropped": order["dropped"],
+        "quote_id": order["quote_id"] or None,
         "remark": order["remark"] or None,
         "purchase_order_no": order["purchase_order_no"] or None,
         "metadata": order["metadata"],
@@ -61,12 +61,7 @@ def order_document(
         "cancelled_at": _time(order["cancelled_at"]),
         "closed_at": _time(order["closed_at"]),
         "close_reason": order["close_reason"] or None,
-        "consignee": {
-            "name": order["consignee_name"],
-            "phone": order["consignee_phone"],
-            "region": order["consignee_region_id"],
-            "address": order["consignee_address"],
-        },
+        "consignee": _consignee(order),
         "version": order["version"],
         "suborders": parts,
     }
@@ -103,6 +98,18 @@ def shipment_document(shipment: Row) -> dict[str, Any]:
             {"line_no": str(line["line_no"]), "sku": line["sku"], "quantity": line["quantity"]}
             for line in shipment["lines"]
         ],
+    }
+
+
+def _consignee(order: Row) -> dict[str, Any] | None:
+    """None once it was erased."""
+    if order["consignee_erased_at"] is not None:
+        return None
+    return {
+        "name": order["consignee_name"],
+        "phone": order["consignee_phone"],
+        "region": order["consignee_region_id"],
+        "address": order["consignee_address"],
     }
 
 

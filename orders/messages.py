@@ -16,7 +16,9 @@ MESSAGE_TYPES = (
     MessageType("order.expired", _("An order was not confirmed in time")),
     MessageType("order.cancelled", _("An order was cancelled before payment")),
     MessageType("order.status_changed", _("An order or a part of it came to another state")),
+    MessageType("order.updated", _("Something of an order changed, its state aside")),
     MessageType("shipment.created", _("Goods were shipped")),
+    MessageType("shipment.updated", _("A parcel got another number, or came further")),
 )
 
 

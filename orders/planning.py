@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from openplatform.core import money
 from openplatform.core.identifiers import dated_no
 from openplatform.core.json_text import to_json
 from orders.documents import order_document
-from orders.freight import FREE, FreightTariff
+from orders.freight import Cargo, Tariff, charge
 from orders.requests import OrderRequest
 from orders.splitting import Demand, split
 from orders.states import OrderStatus, SuborderStatus
@@ -56,23 +56,16 @@ def plan_order(
     request: OrderRequest,
     facts: Mapping[str, LineFacts],
     context: dict[str, Any],
+    tariffs: Sequence[Tariff],
     *,
     partner_id: int,
     now: datetime,
 ) -> OrderPlan:
     """Split by warehouse, with prices and freight as they will be frozen.
 
-    ``context`` is the row of ``placement.CONTEXT``: tariff, deadline, names.
+    ``context`` is the row of ``placement.CONTEXT``: deadline, names.
     """
     order_no = dated_no("", now)
-    tariff = FREE
-    if context["first_amount"] is not None:
-        tariff = FreightTariff(
-            context["first_weight_grams"],
-            context["first_amount"],
-            context["step_weight_grams"],
-            context["step_amount"],
-        )
     demands = [Demand(facts[item.sku], item.quantity) for item in request.items]
     parts: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
@@ -80,19 +73,21 @@ def plan_order(
     quantities: list[int] = []
     for parcel in split(demands):
         suborder_no = f"{order_no}-{len(parts) + 1}"
-        goods, weight = money.ZERO, 0
+        warehouse_id = parcel[0].lot.warehouse_id
+        cargo: list[Cargo] = []
         for piece in parcel:
             line = _line_row(piece.demand.facts, piece.quantity, suborder_no, len(lines) + 1)
-            goods += line["amount"]
-            weight += line["weight_grams"] * piece.quantity
             lines.append(line)
+            cargo.append(Cargo(line["sku"], piece.quantity, line["weight_grams"], line["amount"]))
             stock_ids.append(piece.lot.stock_id)
             quantities.append(piece.quantity)
+        freight = charge(tariffs, warehouse_id=warehouse_id, cargo=cargo)
         parts.append(
             {
-                **_amounts(goods, tariff.amount_for(weight)),
+                **_amounts(sum((piece.amount for piece in cargo), money.ZERO), freight.amount),
                 "order_no": suborder_no,
-                "warehouse_id": parcel[0].lot.warehouse_id,
+                "warehouse_id": warehouse_id,
+                "freight_details": freight.details,
                 "split_from": None,
                 "status": SuborderStatus.PENDING_PAYMENT.value,
                 "shipped_at": None,
@@ -115,11 +110,14 @@ def plan_order(
         "remark": request.remark,
         "purchase_order_no": request.purchase_order_no,
         "metadata": dict(request.metadata),
+        "quote_id": "",
+        "dropped": [],
         "consignee_name": request.consignee.name,
         "consignee_phone": request.consignee.phone,
         "consignee_region_id": context["region_code"],  # a retired one's successor
         "consignee_region_name": context["path_name"],
         "consignee_address": request.consignee.address,
+        "consignee_erased_at": None,
         "expires_at": context["expires_at"],
         "created_at": now,
         "updated_at": now,

@@ -1,8 +1,9 @@
-"""The states of orders and suborders as tables, and the one rule that ties them together."""
+"""The states of orders and suborders as tables, and the rules that tell them from facts."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -70,6 +71,35 @@ _BY_LEAST_ADVANCED = (
     (S.DELIVERED, O.DELIVERED),
     (S.COMPLETED, O.COMPLETED),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What became of the units of a line. Closed ones were refunded before they were shipped;
+    refunded ones count these too, and any that came back.
+    """
+
+    quantity: int
+    shipped: int
+    closed: int
+    refunded: int
+
+
+def paid_suborder_status(
+    lines: Collection[Units], *, is_delivered: bool, is_completed: bool
+) -> SuborderStatus:
+    """The status of a paid suborder from its facts.
+
+    Every unit refunded is ``closed``. Something left to ship is ``awaiting_shipment``, or
+    ``partly_shipped`` once anything was; else how far its parcels have come.
+    """
+    if all(line.refunded == line.quantity for line in lines):
+        return S.CLOSED
+    if any(line.quantity > line.shipped + line.closed for line in lines):
+        return S.PARTLY_SHIPPED if any(line.shipped for line in lines) else S.AWAITING_SHIPMENT
+    if is_completed:
+        return S.COMPLETED
+    return S.DELIVERED if is_delivered else S.SHIPPED
 
 
 def paid_order_status(suborders: Collection[str]) -> OrderStatus:

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 from django.urls import Resolver404, resolve
 
@@ -32,7 +33,8 @@ from catalog.models import (
 from openplatform.core import clock
 from openplatform.core.scopes import Scope
 from openplatform.regions.models import Region
-from orders.models import Carrier, FreightTemplate
+from orders.models import Carrier
+from orders.services.freight_templates import RuleDraft, add_template
 
 PREFIX = "/api/v1"
 _GENERATING = threading.Lock()
@@ -250,13 +252,16 @@ class World:
         self.south = self.make_warehouse("south", "440106", ["110000", "440000"], priority=5)
         self.pool = Pool.objects.create(code="pool", name="Pool")
         self.carrier = Carrier.objects.create(code="sf", name="顺丰速运")
-        FreightTemplate.objects.create(
-            name="standard",
-            first_weight_grams=1000,
-            first_amount=Decimal("8.00"),
-            step_weight_grams=500,
-            step_amount=Decimal("2.00"),
-        )
+        with transaction.atomic():
+            add_template(
+                code="standard",
+                name="standard",
+                rules=[
+                    RuleDraft(
+                        first_amount=Decimal("8.00"), step_size=500, step_amount=Decimal("2.00")
+                    )
+                ],
+            )
 
     def make_warehouse(
         self, code: str, region: str, serves: Iterable[str], *, priority: int = 0

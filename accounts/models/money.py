@@ -113,6 +113,7 @@ class LedgerEntry(models.Model):
     class Document(models.TextChoices):
         TOP_UP = "top_up", _("Top-up")
         ORDER = "order", _("Order")
+        CLOSURE = "closure", _("Closure")
         ADJUSTMENT = "adjustment", _("Adjustment")
         WITHDRAWAL = "withdrawal", _("Withdrawal")
 

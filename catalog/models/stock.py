@@ -122,6 +122,9 @@ class StockMovement(models.Model):
         RELEASED = "released", _("Released by an order")
         PAID = "paid", _("Paid")
         SHIPPED = "shipped", _("Shipped")
+        RESTOCKED = "restocked", _("Paid, then closed: restocked")
+        WRITTEN_OFF = "written_off", _("Paid, then closed: written off")
+        TAKEN_OVER = "taken_over", _("Taken over from another warehouse")
 
     stock = models.ForeignKey(
         Stock, models.PROTECT, db_index=False, related_name="movements", verbose_name=_("stock")

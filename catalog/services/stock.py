@@ -67,6 +67,20 @@ SHIP = MOVE.format(
     cause="shipped", on_hand="0", reserved="0", outgoing="-part.quantity", found_short="0",
     guard="true", hinted="",
 )  # fmt: skip
+RESTOCK = MOVE.format(
+    cause="restocked", on_hand="part.quantity", reserved="0", outgoing="-part.quantity",
+    found_short="0", guard="true", hinted=HINTED.format(on_hand="part.quantity", reserved="0"),
+)  # fmt: skip
+WRITE_OFF = MOVE.format(
+    cause="written_off", on_hand="0", reserved="0", outgoing="-part.quantity", found_short="0",
+    guard="true", hinted="",
+)  # fmt: skip
+TAKE_OVER = MOVE.format(
+    cause="taken_over", on_hand="-part.quantity", reserved="0", outgoing="part.quantity",
+    found_short="0",
+    guard="stock.on_hand - stock.reserved - stock.safety_quantity >= part.quantity",
+    hinted=HINTED.format(on_hand="-part.quantity", reserved="0"),
+)  # fmt: skip
 
 
 def send_reservation(
@@ -89,6 +103,25 @@ def send_payment(*, stock_ids: Sequence[int], quantities: Sequence[int], documen
 def send_shipment(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:
     """Step: paid units leave the warehouse."""
     return _send(SHIP, stock_ids, quantities, document_no)
+
+
+def send_restock(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:
+    """Step: paid units that will not be shipped can be sold again."""
+    return _send(RESTOCK, stock_ids, quantities, document_no)
+
+
+def send_write_off(
+    *, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str
+) -> Sent:
+    """Step: paid units that will not be shipped, because they are broken or not there."""
+    return _send(WRITE_OFF, stock_ids, quantities, document_no)
+
+
+def send_takeover(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:
+    """Step: another warehouse ships what was paid. A stock row that is too short is left out of
+    the answer.
+    """
+    return _send(TAKE_OVER, stock_ids, quantities, document_no)
 
 
 def _send(

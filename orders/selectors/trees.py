@@ -17,7 +17,8 @@ TREES = """
         "order".status, "order".version, "order".goods_amount, "order".freight_amount,
         "order".total_amount, "order".refunded_amount, "order".remark, "order".purchase_order_no,
         "order".metadata::text AS metadata, "order".consignee_name, "order".consignee_phone,
-        "order".consignee_region_id, "order".consignee_address, "order".expires_at,
+        "order".consignee_region_id, "order".consignee_address, "order".consignee_erased_at,
+        "order".quote_id, "order".dropped::text AS dropped, "order".expires_at,
         "order".created_at, "order".updated_at, "order".paid_at, "order".cancelled_at,
         "order".closed_at, "order".close_reason, "order".fingerprint,
         (
@@ -103,6 +104,7 @@ def read_trees(sent: Sent) -> list[OrderTree]:
     trees = []
     for row in sent.named_rows():
         row["metadata"] = orjson.loads(row["metadata"])
+        row["dropped"] = orjson.loads(row["dropped"])
         trees.append(
             OrderTree(
                 order=row,

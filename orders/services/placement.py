@@ -25,6 +25,7 @@ from openplatform.idempotency.services.replay import Answer, ReplayKey, claim, r
 from openplatform.messaging.services.publishing import publish_all
 from orders.checks import check_request
 from orders.errors import MerchantOrderNoConflict
+from orders.freight import read_tariffs, send_tariffs
 from orders.messages import order_draft
 from orders.planning import OrderPlan, plan_order
 from orders.requests import OrderRequest
@@ -35,16 +36,13 @@ CONTEXT = """
     SELECT partner.status, partner.code,
         clock_timestamp() + make_interval(mins => partner.order_expiry_minutes) AS expires_at,
         region.code AS region_code, region.level, region.has_children, region.path_name,
-        known.order_no AS known_order_no, known.fingerprint AS known_fingerprint,
-        tariff.first_weight_grams, tariff.first_amount, tariff.step_weight_grams,
-        tariff.step_amount
+        known.order_no AS known_order_no, known.fingerprint AS known_fingerprint
     FROM accounts_partner partner
     LEFT JOIN regions_region given ON given.code = %(region)s
     LEFT JOIN regions_region region
         ON region.code = coalesce(given.successor_id, given.code) AND NOT region.is_retired
     LEFT JOIN orders_order known
         ON known.partner_id = partner.id AND known.merchant_order_no = %(merchant_order_no)s
-    LEFT JOIN orders_freighttemplate tariff ON tariff.is_active
     WHERE partner.id = %(partner_id)s
 """
 # A row comes back unless the merchant's number was taken in the meantime.
@@ -66,12 +64,12 @@ INSERT = """
     ), parts AS (
         INSERT INTO orders_suborder
             (order_id, order_no, warehouse_id, status, goods_amount, freight_amount, total_amount,
-             refunded_amount)
+             refunded_amount, freight_details)
         SELECT placed.id, part.order_no, part.warehouse_id, part.status, part.goods_amount,
-            part.freight_amount, part.total_amount, 0
+            part.freight_amount, part.total_amount, 0, part.freight_details
         FROM placed, json_to_recordset(%(parts)s::json) AS part (
             order_no text, warehouse_id bigint, status text, goods_amount numeric,
-            freight_amount numeric, total_amount numeric
+            freight_amount numeric, total_amount numeric, freight_details jsonb
         )
         RETURNING id, order_id, order_no
     ), lines AS (
@@ -170,6 +168,7 @@ def _place(
                 "merchant_order_no": request.merchant_order_no,
             },
         )
+        tariffs_sent = send_tariffs(region=request.consignee.region, codes=codes)
     facts = read_line_facts(facts_sent)
     context = context_sent.named_rows()[0]
     if context["known_order_no"] is not None:
@@ -177,7 +176,8 @@ def _place(
     if context["status"] != Partner.Status.ACTIVE:
         raise PartnerSuspended
     check_request(request, facts, context)
-    plan = plan_order(request, facts, context, partner_id=partner_id, now=now)
+    tariffs = read_tariffs(tariffs_sent)
+    plan = plan_order(request, facts, context, tariffs, partner_id=partner_id, now=now)
     if plan.order["total_amount"] >= money.LIMIT:  # more than any balance can hold
         raise wallet.refusal_of_hold(partner_id=partner_id, amount=plan.order["total_amount"])
     answer = Answer(201, to_json(plan.document))

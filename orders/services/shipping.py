@@ -12,18 +12,10 @@ from openplatform.audit.services.recording import record_change
 from openplatform.core.errors import FieldInvalid, NotFound
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import require_transaction, transactional
-from openplatform.messaging.services.publishing import publish_all
 from orders.errors import OrderStateConflict, QuantityExceedsOrdered
-from orders.messages import order_draft
-from orders.models import Carrier, Order, OrderEvent, OrderLine, Shipment, ShipmentLine, Suborder
-from orders.selectors.trees import read_trees, send_trees
-from orders.states import (
-    ORDER_TRANSITIONS,
-    SUBORDER_TRANSITIONS,
-    OrderStatus,
-    SuborderStatus,
-    paid_order_status,
-)
+from orders.models import Carrier, Order, OrderLine, Shipment, ShipmentLine, Suborder
+from orders.services.progress import advance, tell
+from orders.states import SuborderStatus
 
 SHIPPABLE = (SuborderStatus.AWAITING_SHIPMENT, SuborderStatus.PARTLY_SHIPPED)
 
@@ -125,19 +117,22 @@ def add_shipment(
         lines[line_no].shipped_quantity += quantity
         ShipmentLine.objects.create(shipment=shipment, line=lines[line_no], quantity=quantity)
     OrderLine.objects.bulk_update(lines.values(), ["shipped_quantity"])
+    if not any(line.left_quantity for line in lines.values()):
+        part.shipped_at = shipped_at
+        part.save(update_fields=["shipped_at"])
     _take_from_stock(part, lines, parcel)
-    changed = _advance(order, part, lines, shipped_at=shipped_at, actor=actor, now=now)
-    _tell(order, shipment, changed)
+    changed = advance(order, actor=actor, now=now)
+    messages = [("shipment.created", [shipment.shipment_no])]
+    if changed:
+        messages.append(("order.status_changed", changed))
+    tell(order, messages)
     return shipment
 
 
 def _read_parcel(
     lines: Mapping[int, OrderLine], quantities: Mapping[int, int] | None
 ) -> dict[int, int]:
-    left = {
-        line_no: line.quantity - line.shipped_quantity - line.refunded_quantity
-        for line_no, line in lines.items()
-    }
+    left = {line_no: line.left_quantity for line_no, line in lines.items()}
     if quantities is None:
         return {line_no: quantity for line_no, quantity in left.items() if quantity > 0}
     if not quantities or set(quantities) - set(lines) or min(quantities.values()) < 1:
@@ -162,71 +157,4 @@ def _take_from_stock(
         stock_ids=[stock_ids[lines[line_no].sku_id] for line_no in parcel],
         quantities=list(parcel.values()),
         document_no=part.order_no,
-    )
-
-
-def _advance(
-    order: Order,
-    part: Suborder,
-    lines: Mapping[int, OrderLine],
-    *,
-    shipped_at: datetime,
-    actor: str,
-    now: datetime,
-) -> list[str]:
-    """The new states; the numbers of what came to another one."""
-    is_whole = all(
-        line.shipped_quantity + line.refunded_quantity == line.quantity for line in lines.values()
-    )
-    part_to = SuborderStatus.SHIPPED if is_whole else SuborderStatus.PARTLY_SHIPPED
-    changed = []
-    if part.status != part_to:
-        _require_allowed(part_to in SUBORDER_TRANSITIONS[SuborderStatus(part.status)], part.status)
-        _add_event(order, part.order_no, part.status, part_to, actor=actor, now=now)
-        part.status = part_to
-        if is_whole:
-            part.shipped_at = shipped_at
-        part.save(update_fields=["status", "shipped_at"])
-        changed.append(part.order_no)
-    order_to = paid_order_status(order.suborders.values_list("status", flat=True))
-    if order.status != order_to:
-        _require_allowed(order_to in ORDER_TRANSITIONS[OrderStatus(order.status)], order.status)
-        _add_event(order, order.order_no, order.status, order_to, actor=actor, now=now)
-        order.status = order_to
-        changed.insert(0, order.order_no)
-    order.version += 1
-    order.updated_at = now
-    order.save(update_fields=["status", "version", "updated_at"])
-    return changed
-
-
-def _require_allowed(is_allowed: bool, status: str) -> None:
-    if not is_allowed:
-        raise OrderStateConflict(status=status)
-
-
-def _add_event(
-    order: Order, subject_no: str, from_status: str, to_status: str, *, actor: str, now: datetime
-) -> None:
-    OrderEvent.objects.create(
-        order=order,
-        subject_no=subject_no,
-        from_status=from_status,
-        to_status=to_status,
-        actor=actor,
-        created_at=now,
-    )
-
-
-def _tell(order: Order, shipment: Shipment, changed: list[str]) -> None:
-    [tree] = read_trees(send_trees([order.order_no]))
-    document = tree.document()
-    messages = [("shipment.created", [shipment.shipment_no])]
-    if changed:
-        messages.append(("order.status_changed", changed))
-    publish_all(
-        [
-            order_draft(type=type, partner_id=order.partner_id, document=document, changed=numbers)
-            for type, numbers in messages
-        ]
     )

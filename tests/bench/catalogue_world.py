@@ -19,7 +19,7 @@ from openplatform.core import clock
 from openplatform.core.locking import transactional
 from openplatform.core.scopes import Scope
 from openplatform.regions.models import Region
-from orders.models import FreightTemplate
+from orders.services.freight_templates import RuleDraft, add_template
 from tests.bench.world import CONSIGNEE
 
 EVERYTHING = "everything"  # the pool of one merchant that sees the whole range
@@ -120,12 +120,10 @@ def make_stock() -> None:
         ),
         batch_size=BATCH,
     )
-    FreightTemplate.objects.create(
+    add_template(
+        code="bench",
         name="bench",
-        first_weight_grams=1000,
-        first_amount=Decimal("8.00"),
-        step_weight_grams=500,
-        step_amount=Decimal("2.00"),
+        rules=[RuleDraft(first_amount=Decimal("8.00"), step_size=500, step_amount=Decimal("2.00"))],
     )
 
 

@@ -26,14 +26,14 @@ DECLARE
 BEGIN
     SELECT partner.code, region.path_name, known.order_no AS known_no,
         clock_timestamp() + make_interval(mins => partner.order_expiry_minutes) AS expires_at,
-        tariff.first_weight_grams, tariff.first_amount, tariff.step_weight_grams,
-        tariff.step_amount
+        tariff.first_size, tariff.first_amount, tariff.step_size, tariff.step_amount
     INTO context
     FROM accounts_partner partner
     JOIN regions_region region ON region.code = @region@ AND NOT region.is_retired
     LEFT JOIN orders_order known
         ON known.partner_id = partner.id AND known.merchant_order_no = no
-    JOIN orders_freighttemplate tariff ON tariff.is_active
+    JOIN orders_freighttemplate template ON template.is_active
+    JOIN orders_freightrule tariff ON tariff.template_id = template.id
     WHERE partner.id = for_partner AND partner.status = 'active';
 
     WITH serving AS MATERIALIZED (
@@ -86,7 +86,7 @@ BEGIN
     END IF;
     SELECT sum(purchase_price), sum(weight_grams) INTO goods, weight FROM unnest(lines);
     freight := context.first_amount + context.step_amount
-        * ceil(greatest(weight - context.first_weight_grams, 0)::numeric / context.step_weight_grams);
+        * ceil(greatest(weight - context.first_size, 0)::numeric / context.step_size);
 
     INSERT INTO orders_order
         (order_no, partner_id, merchant_order_no, fingerprint, status, version, goods_amount,

@@ -34,9 +34,9 @@ from openplatform.core.locking import transactional
 from openplatform.core.scopes import Scope
 from openplatform.messaging.models import Outbox
 from openplatform.regions.models import Region
-from orders.models import FreightTemplate
 from orders.requests import Consignee, OrderRequest, RequestedItem
 from orders.services.confirmation import confirm_order
+from orders.services.freight_templates import RuleDraft, add_template
 from orders.services.placement import place_order
 from tests.bench.load import http_request
 
@@ -135,12 +135,10 @@ def _make_goods(number: int) -> None:
     PoolMembership.objects.bulk_create(
         (PoolMembership(pool=pool, sku=sku) for sku in skus), batch_size=BATCH
     )
-    FreightTemplate.objects.create(
+    add_template(
+        code="bench",
         name="bench",
-        first_weight_grams=1000,
-        first_amount=Decimal("8.00"),
-        step_weight_grams=500,
-        step_amount=Decimal("2.00"),
+        rules=[RuleDraft(first_amount=Decimal("8.00"), step_size=500, step_amount=Decimal("2.00"))],
     )
 
 

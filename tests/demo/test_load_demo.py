@@ -17,7 +17,7 @@ from catalog.models import Category, Pool, Product, PurchasePrice, Sku, Stock, W
 from openplatform.core import clock
 from openplatform.demo.services.loading import DatabaseNotEmpty, load_demo
 from openplatform.regions.models import Region
-from orders.models import Carrier, FreightTemplate
+from orders.models import Carrier, FreightRule
 from tests.cast import Api, make_regions
 from tests.demo.test_data import rows_of
 
@@ -56,8 +56,8 @@ def test_demo_is_complete_when_the_database_was_empty(data_dir: Path):
     assert Stock.objects.count() == 314
     assert PurchasePrice.objects.count() == 71
     assert Carrier.objects.count() == 8
-    template = FreightTemplate.objects.get(is_active=True)
-    assert (template.first_amount, template.step_amount) == (Decimal("8.00"), Decimal("3.00"))
+    rule = FreightRule.objects.get(template__is_active=True)
+    assert (rule.first_amount, rule.step_amount) == (Decimal("8.00"), Decimal("3.00"))
     wallets = {w.partner.code: (w.balance, w.credit_limit) for w in Wallet.objects.all()}
     assert wallets == {
         "MERCHANT-A": (Decimal("50000.00"), Decimal("0.00")),

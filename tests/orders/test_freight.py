@@ -6,12 +6,25 @@ from decimal import Decimal
 
 import pytest
 
-from orders.freight import FREE, FreightTariff
-from orders.models import FreightTemplate
+from orders.freight import Cargo, Tariff, charge
+from orders.models import FreightRule, FreightTemplate
 from tests.cast import Merchant, World
 from tests.orders.acts import place
 
-TARIFF = FreightTariff(1000, Decimal("8.00"), 500, Decimal("2.50"))
+TARIFF = Tariff(
+    template="standard",
+    warehouse_id=None,
+    depth=0,
+    skus=None,
+    region=None,
+    basis="weight",
+    first_size=1000,
+    first_amount=Decimal("8.00"),
+    step_size=500,
+    step_amount=Decimal("2.50"),
+    free_from_amount=None,
+    remote_amount=Decimal("0.00"),
+)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +45,9 @@ def test_step_that_is_begun_counts_whole(weight_grams: int, amount: str) -> None
 
 @pytest.mark.parametrize("weight_grams", [0, 1, 2, 10**9])
 def test_carriage_costs_nothing_without_a_template(weight_grams: int) -> None:
-    assert FREE.amount_for(weight_grams) == Decimal("0.00")
+    freight = charge([], warehouse_id=1, cargo=[Cargo("A", 1, weight_grams, Decimal("5.00"))])
+
+    assert (freight.amount, freight.details) == (Decimal("0.00"), [])
 
 
 def test_each_part_pays_for_its_own_weight(shop: World, merchant: Merchant) -> None:
@@ -58,7 +73,7 @@ def test_no_freight_when_no_template_is_in_use(shop: World, merchant: Merchant) 
 def test_freight_stays_when_the_template_changes(shop: World, merchant: Merchant) -> None:
     shop.make_sku("A", price="10.00", north=5)
     order_no = place(merchant)["order_no"]
-    FreightTemplate.objects.update(first_amount=Decimal("99.00"))
+    FreightRule.objects.update(first_amount=Decimal("99.00"))
 
     paid = merchant.api.post(f"/orders/{order_no}/confirm").json()
 

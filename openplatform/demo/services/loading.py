@@ -26,6 +26,7 @@ from openplatform.imports.services.importing import import_file
 from openplatform.regions.models import Region
 from openplatform.regions.services.loading import load_regions
 from orders.models import Carrier, FreightTemplate
+from orders.services.freight_templates import RuleDraft, add_template
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 # Each resource names codes of those before it. Partners come after the goods, so that their
@@ -156,12 +157,10 @@ def _add_carriers_and_freight() -> None:
         for row in csv.DictReader(stream):
             Carrier.objects.get_or_create(code=row["code"], defaults={"name": row["name"]})
     if not FreightTemplate.objects.filter(is_active=True).exists():
-        FreightTemplate.objects.create(
+        add_template(
+            code="standard",
             name="按重量计费",
-            first_weight_grams=1000,
-            first_amount=Decimal("8.00"),
-            step_weight_grams=1000,
-            step_amount=Decimal("3.00"),
+            rules=[RuleDraft(first_amount=Decimal("8.00"), step_amount=Decimal("3.00"))],
         )
 
 

@@ -18,7 +18,7 @@ from catalog.models import PurchasePrice, Sku, Stock, StockMovement, Warehouse
 from openplatform.core.identifiers import dated_no
 from openplatform.messaging.models import Outbox
 from openplatform.regions.models import Region
-from orders.models import FreightTemplate, Order, OrderEvent, OrderLine, Suborder
+from orders.models import FreightRule, Order, OrderEvent, OrderLine, Suborder
 
 
 class ItemSerializer(serializers.Serializer[Any]):
@@ -211,11 +211,11 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         )
 
     def _add_amounts(self, order: Order) -> None:
-        tariff = FreightTemplate.objects.get(is_active=True)
+        tariff = FreightRule.objects.get(template__is_active=True)
         for suborder in order.suborders.prefetch_related("lines"):
             lines = list(suborder.lines.all())
             weight = sum(line.weight_grams * line.quantity for line in lines)
-            steps = -(-max(weight - tariff.first_weight_grams, 0) // tariff.step_weight_grams)
+            steps = -(-max(weight - tariff.first_size, 0) // tariff.step_size)
             suborder.goods_amount = sum((line.amount for line in lines), Decimal(0))
             suborder.freight_amount = tariff.first_amount + steps * tariff.step_amount
             suborder.total_amount = suborder.goods_amount + suborder.freight_amount

@@ -1,12 +1,10 @@
-"""Orders, their parts by warehouse, and what was shipped of them."""
+"""Orders and their parts by warehouse."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from openplatform.core.model_fields import AmountField
@@ -39,6 +37,21 @@ class Order(models.Model):
     remark = models.CharField(_("remark"), max_length=500, blank=True)
     purchase_order_no = models.CharField(_("purchase order number"), max_length=64, blank=True)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    quote_id = models.CharField(
+        _("quote"),
+        max_length=24,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The quote it was placed on"),
+    )
+    dropped = models.JSONField(
+        _("dropped"),
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text=_("SKU, requested and ordered quantity of each line cut for lack of stock"),
+    )
     consignee_name = models.CharField(_("consignee"), max_length=64)
     consignee_phone = models.CharField(_("phone"), max_length=32)
     consignee_region = models.ForeignKey(
@@ -51,7 +64,16 @@ class Order(models.Model):
     consignee_region_name = models.CharField(
         _("region name"), max_length=255, help_text=_("As it was called when the order was placed")
     )
+    region_confidence = models.DecimalField(
+        _("confidence"),
+        max_digits=3,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text=_("Of the region, where it was found by the address"),
+    )
     consignee_address = models.CharField(_("address"), max_length=255)
+    consignee_erased_at = models.DateTimeField(_("consignee erased at"), null=True)
     expires_at = models.DateTimeField(_("expires at"))
     created_at = models.DateTimeField(_("created at"))
     updated_at = models.DateTimeField(_("updated at"))
@@ -69,6 +91,11 @@ class Order(models.Model):
             models.UniqueConstraint(
                 fields=["partner", "merchant_order_no"],
                 name="order_merchant_order_no_unique_per_partner",
+            ),
+            models.UniqueConstraint(
+                fields=["quote_id"],
+                condition=~models.Q(quote_id=""),
+                name="order_quote_unique",
             ),
             models.CheckConstraint(
                 condition=models.Q(
@@ -123,9 +150,21 @@ class Suborder(models.Model):
     freight_amount = AmountField(_("freight"))
     total_amount = AmountField(_("total"))
     refunded_amount = AmountField(_("refunded"), default=Decimal(0))
+    refunded_freight_amount = AmountField(
+        _("refunded freight"), default=Decimal(0), db_default=Decimal(0)
+    )
+    freight_details = models.JSONField(
+        _("freight by template"),
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        help_text=_("The rules that gave the freight when the order was placed"),
+    )
     shipped_at = models.DateTimeField(_("shipped at"), null=True)
     delivered_at = models.DateTimeField(_("delivered at"), null=True)
     completed_at = models.DateTimeField(_("completed at"), null=True)
+    receipt_due_at = models.DateTimeField(
+        _("receipt due at"), null=True, help_text=_("When it counts as received by itself")
+    )
 
     class Meta:
         verbose_name = _("suborder")
@@ -138,6 +177,22 @@ class Suborder(models.Model):
                     total_amount=models.F("goods_amount") + models.F("freight_amount")
                 ),
                 name="suborder_total_is_goods_and_freight",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    refunded_freight_amount__gte=0,
+                    refunded_freight_amount__lte=models.F("freight_amount"),
+                    refunded_amount__gte=models.F("refunded_freight_amount"),
+                    refunded_amount__lte=models.F("total_amount"),
+                ),
+                name="suborder_refunded_within_total",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["receipt_due_at"],
+                condition=models.Q(status__in=["shipped", "delivered"]),
+                name="suborder_receipt_due_at",
             ),
         ]
 
@@ -163,6 +218,9 @@ class OrderLine(models.Model):
     name = models.CharField(_("name"), max_length=255)
     quantity = models.PositiveIntegerField(_("quantity"))
     shipped_quantity = models.PositiveIntegerField(_("shipped"), default=0)
+    closed_quantity = models.PositiveIntegerField(
+        _("closed"), default=0, db_default=0, help_text=_("Refunded before they were shipped")
+    )
     refunded_quantity = models.PositiveIntegerField(_("refunded"), default=0)
     purchase_price = AmountField(_("purchase price"))
     market_price = AmountField(_("market price"))
@@ -188,10 +246,26 @@ class OrderLine(models.Model):
                 & models.Q(quantity__gt=0),
                 name="order_line_quantities_within_quantity",
             ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    quantity__gte=models.F("shipped_quantity") + models.F("closed_quantity"),
+                    refunded_quantity__gte=models.F("closed_quantity"),
+                ),
+                name="order_line_closed_is_not_shipped",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(refunded_amount__gte=0, refunded_amount__lte=models.F("amount")),
+                name="order_line_refunded_within_amount",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.line_no} {self.sku_code} × {self.quantity}"
+
+    @property
+    def left_quantity(self) -> int:
+        """Units that are still to be shipped."""
+        return self.quantity - self.shipped_quantity - self.closed_quantity
 
 
 class OrderEvent(models.Model):
@@ -212,113 +286,3 @@ class OrderEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject_no} {self.from_status} → {self.to_status}"
-
-
-class Carrier(models.Model):
-    """A company that carries parcels."""
-
-    code = models.CharField(
-        _("code"), max_length=32, unique=True, validators=[RegexValidator(r"\A[a-z0-9_]{1,32}\Z")]
-    )
-    name = models.CharField(_("name"), max_length=64)
-    is_active = models.BooleanField(_("in use"), default=True)
-
-    class Meta:
-        verbose_name = _("carrier")
-        verbose_name_plural = _("carriers")
-        ordering = ("code",)
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.name}"
-
-
-class Shipment(models.Model):
-    """A parcel on its way."""
-
-    shipment_no = models.CharField(_("shipment number"), max_length=24, unique=True)
-    suborder = models.ForeignKey(
-        Suborder, models.PROTECT, related_name="shipments", verbose_name=_("suborder")
-    )
-    carrier = models.ForeignKey(
-        Carrier, models.PROTECT, related_name="shipments", verbose_name=_("carrier")
-    )
-    waybill_no = models.CharField(_("waybill number"), max_length=64)
-    shipped_at = models.DateTimeField(_("shipped at"))
-    actor = models.CharField(_("by"), max_length=150)
-    created_at = models.DateTimeField(_("created at"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("shipment")
-        verbose_name_plural = _("shipments")
-        ordering = ("id",)
-        constraints = [
-            models.UniqueConstraint(
-                fields=["suborder", "carrier", "waybill_no"],
-                name="shipment_waybill_unique_per_suborder",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.shipment_no
-
-
-class ShipmentLine(models.Model):
-    """How many units of an order line a parcel holds."""
-
-    shipment = models.ForeignKey(
-        Shipment, models.PROTECT, related_name="lines", verbose_name=_("shipment")
-    )
-    line = models.ForeignKey(
-        OrderLine, models.PROTECT, related_name="shipment_lines", verbose_name=_("line")
-    )
-    quantity = models.PositiveIntegerField(_("quantity"), validators=[MinValueValidator(1)])
-
-    class Meta:
-        verbose_name = _("shipment line")
-        verbose_name_plural = _("shipment lines")
-        constraints = [
-            models.UniqueConstraint(fields=["shipment", "line"], name="shipment_line_unique"),
-            models.CheckConstraint(
-                condition=models.Q(quantity__gt=0), name="shipment_line_quantity_positive"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.line_id} × {self.quantity}"
-
-
-class FreightTemplate(models.Model):
-    """What a parcel costs by weight. The one that is in use applies to every suborder."""
-
-    name = models.CharField(_("name"), max_length=64)
-    first_weight_grams = models.PositiveIntegerField(
-        _("first weight (g)"), default=1000, validators=[MinValueValidator(1)]
-    )
-    first_amount = AmountField(_("amount up to the first weight"))
-    step_weight_grams = models.PositiveIntegerField(
-        _("each further weight (g)"), default=1000, validators=[MinValueValidator(1)]
-    )
-    step_amount = AmountField(_("amount for each further weight"))
-    is_active = models.BooleanField(_("in use"), default=True)
-
-    class Meta:
-        verbose_name = _("freight template")
-        verbose_name_plural = _("freight templates")
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(first_amount__gte=0, step_amount__gte=0),
-                name="freight_template_amounts_not_negative",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(first_weight_grams__gte=1, step_weight_grams__gte=1),
-                name="freight_template_weights_positive",
-            ),
-            models.UniqueConstraint(
-                fields=["is_active"],
-                condition=models.Q(is_active=True),
-                name="freight_template_one_in_use",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name

@@ -1,4 +1,4 @@
-"""What people fill in about shipping and freight."""
+"""What people fill in about parcels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.forms import ModelForm
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -17,9 +16,8 @@ from unfold.widgets import (
 
 from openplatform.core import clock
 from openplatform.core.admin.moments import require_year
-from openplatform.core.money import ZERO
 from openplatform.core.visible_text import require_visible
-from orders.models import Carrier, FreightTemplate, OrderLine
+from orders.models import Carrier, OrderLine
 
 LINE_PREFIX = "line_"
 
@@ -49,7 +47,7 @@ class ShipForm(forms.Form):
     def __init__(self, *args: Any, lines: Sequence[OrderLine], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for line in lines:
-            left = line.quantity - line.shipped_quantity - line.refunded_quantity
+            left = line.left_quantity
             self.fields[f"{LINE_PREFIX}{line.line_no}"] = forms.IntegerField(
                 label=f"{line.sku_code} {line.name}",
                 min_value=0,
@@ -70,26 +68,3 @@ class ShipForm(forms.Form):
         if not self.errors and not quantities:
             raise forms.ValidationError(_("Nothing is in the parcel"))
         return {**values, "quantities": quantities}
-
-
-class FreightTemplateForm(ModelForm):  # type: ignore[type-arg] # Django's own is not generic at run time
-    """A freight template."""
-
-    class Meta:
-        model = FreightTemplate
-        fields = (
-            "name", "first_weight_grams", "first_amount", "step_weight_grams", "step_amount",
-            "is_active",
-        )  # fmt: skip
-
-    def clean(self) -> dict[str, Any]:
-        """Amounts not below zero; one template in use at most."""
-        values = super().clean() or {}
-        for name in ("first_amount", "step_amount"):
-            amount = values.get(name)
-            if amount is not None and amount < ZERO:
-                self.add_error(name, _("An amount is not negative"))
-        others = FreightTemplate.objects.filter(is_active=True).exclude(pk=self.instance.pk)
-        if values.get("is_active") and others.exists():
-            self.add_error("is_active", _("Another template is in use; take it out of use first"))
-        return values

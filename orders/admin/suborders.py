@@ -1,0 +1,200 @@
+"""What each warehouse ships, in the back office."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateFilter,
+)
+
+from openplatform.audit.actions import name_actions
+from openplatform.core import clock
+from openplatform.core.admin.decorators import action, display
+from openplatform.core.admin.form_pages import Values, answer_form_page
+from openplatform.core.admin.model_admins import (
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+)
+from openplatform.core.errors import type_of_text
+from orders.admin.badges import STATUS_COLOURS, link_to
+from orders.forms.shipping import ShipForm
+from orders.models import (
+    OrderLine,
+    Shipment,
+    Suborder,
+)
+from orders.services.shipping import SHIPPABLE, ship_suborder
+
+name_actions(
+    {"ship_suborder": _("Suborder shipped")},
+    {
+        "shipment_no": _("shipment number"),
+        "carrier": _("carrier"),
+        "waybill_no": _("waybill number"),
+    },
+)
+
+
+class ToShipFilter(DropdownFilter):
+    """Suborders with something left to ship."""
+
+    title = _("to ship")
+    parameter_name = "to_ship"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, type_of_text]]:
+        """One choice, beside all."""
+        return [("yes", _("Something is left to ship"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Suborder]) -> QuerySet[Suborder]:
+        """Paid and not wholly shipped."""
+        return queryset.filter(status__in=SHIPPABLE) if self.value() == "yes" else queryset
+
+
+class LineInline(ReadOnlyInline):
+    """The lines of a suborder."""
+
+    model = OrderLine
+    verbose_name_plural = _("order lines")
+    ordering = ("line_no",)
+    per_page = 100
+    fields = (
+        "line_no", "sku_code", "name", "quantity", "shipped_quantity", "refunded_quantity",
+        "purchase_price", "amount",
+    )  # fmt: skip
+    tab = False
+    show_change_link = False
+
+
+class ShipmentInline(ReadOnlyInline):
+    """The parcels of a suborder."""
+
+    model = Shipment
+    verbose_name_plural = _("shipments")
+    fields = ("shipment_no", "carrier", "waybill_no", "shipped_at", "actor")
+    tab = False
+
+
+@admin.register(Suborder)
+class SuborderAdmin(ReadOnlyAdmin):
+    """What each warehouse ships of an order."""
+
+    list_display = (
+        "order_no", "status_badge", "warehouse", "partner", "consignee", "total_amount", "paid_at",
+    )  # fmt: skip
+    list_filter = (
+        ToShipFilter,
+        ("status", ChoicesDropdownFilter),
+        ("warehouse", AutocompleteSelectFilter),
+        ("order__partner", AutocompleteSelectFilter),
+        ("order__created_at", RangeDateFilter),
+    )
+    list_select_related = ("warehouse", "order__partner")
+    search_fields = (
+        "order_no", "order__order_no", "order__merchant_order_no", "order__consignee_phone",
+    )  # fmt: skip
+    search_help_text = _("Order number, merchant's order number or phone of the consignee")
+    ordering = ("-id",)
+    fields = (
+        ("order_no", "status"),
+        ("order_link", "warehouse"),
+        ("consignee", "address"),
+        ("goods_amount", "freight_amount"),
+        ("total_amount", "refunded_amount"),
+        ("paid_at", "shipped_at"),
+    )
+    readonly_fields = ("order_link", "consignee", "address", "paid_at")
+    inlines = (LineInline, ShipmentInline)
+    actions_detail = ("ship",)
+    actions_row = ("ship",)
+
+    def has_ship_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whoever may add shipments."""
+        return bool(request.user.has_perm("orders.add_shipment"))
+
+    @action(
+        description=_("Ship"),
+        permissions=["ship"],
+        icon="local_shipping",
+        is_primary=True,
+    )
+    def ship(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A parcel leaves the warehouse."""
+        part: Suborder = self.get_row(request, object_id)
+        order = part.order
+
+        def call(values: Values) -> type_of_text:
+            shipment = ship_suborder(
+                suborder_no=part.order_no,
+                carrier_code=values["carrier"].code,
+                waybill_no=values["waybill_no"],
+                quantities=values["quantities"],
+                shipped_at=values["shipped_at"],
+                actor=request.user.get_username(),
+                now=clock.now(),
+            )
+            return _("Shipment %(number)s is on its way") % {"number": shipment.shipment_no}
+
+        left = [line for line in part.lines.order_by("line_no") if line.left_quantity]
+        return answer_form_page(
+            self,
+            request,
+            form_class=partial(ShipForm, lines=left),
+            title=_("Ship"),
+            submit=_("Ship"),
+            call=call,
+            back_to=reverse("admin:orders_suborder_change", args=(part.pk,)),
+            subject=part,
+            extra_context={
+                "facts": [
+                    (_("status"), part.get_status_display()),
+                    (_("warehouse"), part.warehouse),
+                    (_("partner"), order.partner),
+                    (_("consignee"), f"{order.consignee_name} {order.consignee_phone}"),
+                    (_("address"), self.address(part)),
+                ]
+            },
+        )
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    def status_badge(self, part: Suborder) -> tuple[str, str]:
+        """A badge."""
+        return part.status, part.get_status_display()
+
+    @display(description=_("order"))
+    def order_link(self, part: Suborder) -> SafeString:
+        """The order as a whole."""
+        return link_to("orders_order_change", part.order_id, part.order.order_no)
+
+    @display(description=_("partner"), ordering="order__partner__code")
+    def partner(self, part: Suborder) -> str:
+        """Whose order it is."""
+        return str(part.order.partner)
+
+    @display(description=_("consignee"))
+    def consignee(self, part: Suborder) -> str:
+        """Name and phone."""
+        return f"{part.order.consignee_name} {part.order.consignee_phone}"
+
+    @display(description=_("address"))
+    def address(self, part: Suborder) -> str:
+        """Region and address."""
+        return f"{part.order.consignee_region_name} {part.order.consignee_address}"
+
+    @display(description=_("paid at"), ordering="order__paid_at")
+    def paid_at(self, part: Suborder) -> str:
+        """When the order was confirmed."""
+        paid_at = part.order.paid_at
+        return date_format(localtime(paid_at), "DATETIME_FORMAT") if paid_at else ""
