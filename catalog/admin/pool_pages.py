@@ -49,12 +49,14 @@ def look_at(
     act: Act | None = None,
     unknown: Sequence[str] = (),
     carried: Mapping[str, str] | None = None,
+    when_still: type_of_text = "",
 ) -> Look:
     """A preview as the page shows it.
 
     :param act: what would be done to single SKUs.
     :param unknown: codes that do not exist.
     :param carried: as :class:`Look` has it.
+    :param when_still: what is said when nothing becomes of any SKU now, though something changes.
     """
     partners = Partner.objects.in_bulk(preview.merchants)
     merchants = sorted(
@@ -67,6 +69,7 @@ def look_at(
         carried=carried or {},
         context={
             "preview": preview,
+            "remark": when_still if preview.is_still and not preview.is_empty else "",
             "numbers": _numbers(preview, act, unknown),
             "unknown": unknown[:MAX_UNKNOWN],
             "more_unknown": max(len(unknown) - MAX_UNKNOWN, 0),

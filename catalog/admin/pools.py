@@ -239,7 +239,7 @@ class PoolAdmin(ModelAdmin):
             PoolPage(
                 form_class=AssignForm,
                 title=_("Choose partners"),
-                submit=_("Open the pool to these"),
+                submit=_("Change the partners"),
                 look=lambda form: look_at(preview_partners(pool=pool, partner_ids=ids_of(form))),
                 act=call,
                 back_to=_url_of(pool),
@@ -270,7 +270,10 @@ class PoolAdmin(ModelAdmin):
                 form_class=AddRuleForm,
                 title=_("Add a rule"),
                 submit=_("Add the rule"),
-                look=lambda form: look_at(preview_rules(pool=pool, add=rules_of(form))),
+                look=lambda form: look_at(
+                    preview_rules(pool=pool, add=rules_of(form)),
+                    when_still=_("No SKU comes in or leaves now; the rule counts from now on"),
+                ),
                 act=call,
                 back_to=_url_of(pool),
                 subject=pool,
@@ -303,7 +306,10 @@ class PoolAdmin(ModelAdmin):
                 form_class=partial(RemoveRulesForm, pool=pool),
                 title=_("Remove rules"),
                 submit=_("Remove the rules"),
-                look=lambda form: look_at(preview_rules(pool=pool, remove=ids_of(form))),
+                look=lambda form: look_at(
+                    preview_rules(pool=pool, remove=ids_of(form)),
+                    when_still=_("No SKU comes in or leaves now; the rules count no more"),
+                ),
                 act=call,
                 back_to=_url_of(pool),
                 subject=pool,

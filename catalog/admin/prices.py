@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import localize
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
@@ -34,7 +37,7 @@ from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import Values, answer_form_page
 from openplatform.core.admin.model_admins import ModelAdmin
-from openplatform.core.errors import type_of_text
+from openplatform.core.errors import Refusal, type_of_text
 from openplatform.core.money import ZERO
 
 TO_COME, IN_FORCE, OVER, REPLACED = "to_come", "in_force", "over", "replaced"
@@ -50,6 +53,8 @@ ROUNDING = _(
     " cent. A SKU comes before its deepest category, before its brand, before everything; of two"
     " alike the later start counts."
 )
+
+PASSED_DAYS = _("Days that have passed keep their price.")
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -178,7 +183,9 @@ class PurchasePriceAdmin(ModelAdmin):
             raise PermissionDenied
 
         def look(form: AgreementForm) -> PriceLook:
-            return _look(preview_agreement(draft=_draft_of(form.cleaned_data), now=clock.now()))
+            with _leading_to_the_other(request):
+                review = preview_agreement(draft=_draft_of(form.cleaned_data), now=clock.now())
+            return _look(review)
 
         def act(form: AgreementForm, seen: str) -> type_of_text:
             agreement = make_agreement(
@@ -224,9 +231,11 @@ class PurchasePriceAdmin(ModelAdmin):
             )
 
         def look(form: TermsForm) -> PriceLook:
-            return _look(
-                preview_agreement(draft=draft_of(form), now=clock.now(), agreement_id=present.pk)
-            )
+            with _leading_to_the_other(request):
+                review = preview_agreement(
+                    draft=draft_of(form), now=clock.now(), agreement_id=present.pk
+                )
+            return _look(review)
 
         def act(form: TermsForm, seen: str) -> type_of_text:
             edit_agreement(
@@ -255,7 +264,7 @@ class PurchasePriceAdmin(ModelAdmin):
                     "ends_at": present.ends_at,
                 },
                 subject=present,
-                intro=str(ROUNDING),
+                intro=f"{ROUNDING} {PASSED_DAYS}",
             ),
         )
 
@@ -320,6 +329,22 @@ class PurchasePriceAdmin(ModelAdmin):
 
 class _Nothing(forms.Form):
     """Nothing to fill in."""
+
+
+@contextmanager
+def _leading_to_the_other(request: HttpRequest) -> Iterator[None]:
+    """A link to the agreement in whose way the one refused would be."""
+    try:
+        yield
+    except Refusal as refusal:
+        for fault in refusal.faults:
+            if (other := fault.facts.get("agreement")) is not None:
+                url = reverse("admin:catalog_purchaseprice_change", args=(other,))
+                text = _("To the agreement that is there already")
+                messages.warning(
+                    request, format_html('<a class="underline" href="{}">{}</a>', url, text)
+                )
+        raise
 
 
 def _state_of(agreement: PurchasePrice) -> str:

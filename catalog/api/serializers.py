@@ -10,15 +10,23 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from catalog.models import Sku
 from openplatform.core import errors
-from openplatform.core.api.fields import CodeField, MoneyField, QuantityField, RequestSerializer
+from openplatform.core.api.fields import (
+    CodeField,
+    FlagField,
+    MoneyField,
+    QuantityField,
+    RequestList,
+    RequestSerializer,
+    say_too_long,
+)
 from openplatform.core.api.filters import MAX_BATCH
-from openplatform.core.visible_text import CODE
+from openplatform.core.visible_text import CODE, MAX_CODE
 from openplatform.regions.models import MAX_CODE_LENGTH
 
 MAX_SELECTED = 20_000
 
 
-class StockItemsList(serializers.ListSerializer[Any]):
+class StockItemsList(RequestList):
     """1 to 100 items; a SKU may stand in several."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
@@ -51,21 +59,6 @@ class StockChecksRequest(RequestSerializer):
     items = StockItemRequest(many=True)
 
 
-@extend_schema_field({"type": "boolean"})
-class FlagField(serializers.Field[bool, Any, bool, Any]):
-    """``true`` or ``false``; nothing that merely looks like one."""
-
-    default_error_messages = {"invalid": errors.FieldInvalid.title}
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid")
-        return data
-
-    def to_representation(self, value: bool) -> bool:
-        return value
-
-
 @extend_schema_field(
     {
         "type": "array",
@@ -85,9 +78,9 @@ class SelectedCodesField(serializers.Field[list[str], Any, list[str], Any]):
         if len(data) > MAX_SELECTED:  # before looking at any of them
             raise _fault(errors.TooManyItems)
         faults = {
-            str(index): [ErrorDetail(str(error.title), error.code)]
+            str(index): [fault]
             for index, code in enumerate(data)
-            if (error := _fault_of_code(code)) is not None
+            if (fault := _fault_of_code(code)) is not None
         }
         if faults:
             raise ValidationError(faults)
@@ -97,10 +90,14 @@ class SelectedCodesField(serializers.Field[list[str], Any, list[str], Any]):
         return value
 
 
-def _fault_of_code(code: Any) -> type[errors.DomainError] | None:
+def _fault_of_code(code: Any) -> ErrorDetail | None:
     if not isinstance(code, str):
-        return errors.FieldInvalid
-    return None if CODE.fullmatch(code) else errors.StringInvalid
+        return ErrorDetail(str(errors.FieldInvalid.title), errors.FieldInvalid.code)
+    if CODE.fullmatch(code):
+        return None
+    is_long = len(code) > MAX_CODE
+    text = say_too_long(MAX_CODE) if is_long else str(errors.StringInvalid.title)
+    return ErrorDetail(text, errors.StringInvalid.code)
 
 
 class SelectionRequest(RequestSerializer):

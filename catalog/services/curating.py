@@ -42,22 +42,29 @@ class Preview:
     :param numbers: how many SKUs (or partners) by what becomes of them.
     :param merchants: by partner id, how many SKUs come into its sight and how many leave it.
     :param skus: ids of SKUs by what becomes of them.
+    :param rules: how many rules come or go, whether they bring anything today or not.
     """
 
     numbers: Mapping[str, int]
     merchants: Mapping[int, tuple[int, int]]
     skus: Mapping[str, Sequence[int]]
+    rules: int = 0
 
     @property
     def fingerprint(self) -> str:
         """The same for two previews of the same: numbers, merchants, and which SKUs."""
         skus = sorted((name, sorted(ids)) for name, ids in self.skus.items())
-        told = [sorted(self.numbers.items()), sorted(self.merchants.items()), skus]
+        told = [sorted(self.numbers.items()), sorted(self.merchants.items()), skus, self.rules]
         return hashlib.sha256(to_json(told)).hexdigest()
 
     @property
     def is_empty(self) -> bool:
         """Whether the act would change nothing."""
+        return self.is_still and not self.rules
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing becomes of any SKU or partner now."""
         return not any(
             count for name, count in self.numbers.items() if name not in ("unchanged", "barred")
         )
@@ -105,7 +112,8 @@ def preview_rules(
 
     :raises Refusal: as that does.
     """
-    return _preview_plan(_plan_changed_rules(pool, add, remove))
+    plan = _plan_changed_rules(pool, add, remove)
+    return _preview_plan(plan, rules=len(add) + len(remove))
 
 
 @transactional
@@ -129,7 +137,14 @@ def change_rules(
     be_patient()
     pool = lock_pool(pool_code)
     plan = _plan_changed_rules(pool, add, remove)
-    preview = _write(plan, PoolChange.Cause.RULE, expected=expected, actor=actor, now=now)
+    preview = _write(
+        plan,
+        PoolChange.Cause.RULE,
+        rules=len(add) + len(remove),
+        expected=expected,
+        actor=actor,
+        now=now,
+    )
     before = [str(rule) for rule in _rules(pool)]
     PoolRule.objects.filter(pool=pool, pk__in=remove).delete()
     PoolRule.objects.bulk_create(PoolRule(pool=pool, **rule._asdict()) for rule in add)
@@ -219,7 +234,7 @@ def open_pool(
     return preview
 
 
-def _preview_plan(plan: PoolPlan) -> Preview:
+def _preview_plan(plan: PoolPlan, *, rules: int = 0) -> Preview:
     before = read_sight(plan.moved)
     after = before.with_members(plan.pool_id, joins=plan.joined, leaves=plan.left)
     skus = {
@@ -235,14 +250,21 @@ def _preview_plan(plan: PoolPlan) -> Preview:
         {**{name: len(ids) for name, ids in skus.items()}, "unchanged": plan.unchanged},
         compare_sight(plan.moved, before, after).count(),
         skus,
+        rules,
     )
 
 
 def _write(
-    plan: PoolPlan, cause: PoolChange.Cause, *, expected: str, actor: str, now: datetime
+    plan: PoolPlan,
+    cause: PoolChange.Cause,
+    *,
+    rules: int = 0,
+    expected: str,
+    actor: str,
+    now: datetime,
 ) -> Preview:
     """Members as planned, if that is what was seen; the partners whose sight changes are told."""
-    preview = _preview_plan(plan)
+    preview = _preview_plan(plan, rules=rules)
     _require_expected(preview, expected)
     with telling_sight(plan.moved, now=now):
         write_plan(plan=plan, cause=cause, actor=actor)

@@ -340,9 +340,10 @@ def _require_acceptable(draft: PriceDraft, present: PurchasePrice | None, now: d
         faults.append(FieldInvalid(_("A fixed price is for one SKU only"), pointer="/fixed_price"))
     refuse_if(faults)
     same = _present([draft.partner_id], [draft.target])[draft.partner_id, draft.target]
-    if any(price.starts_at == start and price != present for price in same):
-        text = _("There is an agreement on the same from the same moment on; edit that one")
-        refuse_if([FieldInvalid(text, pointer="/starts_at")])
+    for price in same:
+        if price.starts_at == start and price != present:
+            text = _("There is an agreement on the same from the same moment on; edit that one")
+            refuse_if([FieldInvalid(text, pointer="/starts_at", agreement=price.pk)])
 
 
 def _find(

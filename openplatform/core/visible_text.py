@@ -18,7 +18,8 @@ from openplatform.core.errors import StringInvalid
 # own line and paragraph separators.
 HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 LINE_BREAKS = frozenset("\n\r\t")
-CODE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+MAX_CODE = 64  # characters
+CODE = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_CODE}}}", re.ASCII)
 
 
 def is_visible(text: str, *, multiline: bool = False) -> bool:

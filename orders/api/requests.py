@@ -15,6 +15,7 @@ from openplatform.core.api.fields import (
     MetadataField,
     MoneyField,
     QuantityField,
+    RequestList,
     RequestSerializer,
     TextField,
 )
@@ -35,7 +36,7 @@ class PhoneField(TextField):
         return text
 
 
-class ItemsList(serializers.ListSerializer[Any]):
+class ItemsList(RequestList):
     """1 to 1,000 items, each SKU once."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:

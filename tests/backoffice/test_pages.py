@@ -229,3 +229,33 @@ def test_login_page_opens_when_nobody_is_logged_in(db: None, client: Client):
 
     assert response.status_code == 200
     assert "商品开放平台" in response.content.decode()
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "Not found"), ("zh-hans", "页面不存在")])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/nothere/",
+        "/admin/catalog/pool/9999/curate/",
+        "/admin/catalog/sku/prices/?ids=999999",
+        "/nothere",
+    ],
+)
+def test_page_is_not_found_in_the_reader_s_language(
+    boss: Client, path: str, language: str, text: str
+):
+    response = boss.get(path, headers={"Accept-Language": language})
+
+    assert response.status_code == 404
+    assert f"<h1>{text}</h1>" in response.content.decode()
+    assert f'<html lang="{language}">' in response.content.decode()
+    assert 'href="/admin/"' in response.content.decode()
+
+
+def test_page_is_refused_in_the_reader_s_language_when_staff_has_no_permission(staff: Staff):
+    response = staff().get(
+        reverse("admin:catalog_pool_changelist"), headers={"Accept-Language": "zh-hans"}
+    )
+
+    assert response.status_code == 403
+    assert "<h1>没有权限</h1>" in response.content.decode()

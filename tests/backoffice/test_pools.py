@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
 from catalog.models import (
     Brand,
+    Category,
     PoolAssignment,
     PoolChange,
     PoolExclusion,
@@ -21,6 +23,7 @@ from catalog.models import (
     Product,
     Sku,
 )
+from catalog.services.categories import CategoryDraft, save_categories
 from openplatform.core import clock
 from openplatform.core.clock import PLATFORM_ZONE
 from openplatform.core.uploads import limited_process
@@ -278,6 +281,40 @@ def test_rule_comes_and_goes_when_its_preview_is_confirmed(
     assert numbers_of(preview) == {"Leave the pool": 3}
     assert members() == {"A"}
     assert not PoolRule.objects.exists()
+
+
+def test_rule_is_added_and_removed_when_it_brings_nothing_today(range_of_five: World, boss: Client):
+    add, remove = pool_url("add_rule", range_of_five), pool_url("remove_rules", range_of_five)
+    with transaction.atomic():
+        save_categories(drafts=[CategoryDraft("NEW", "New")], now=clock.now())
+    category = Category.objects.get(code="NEW")
+    rule = {"category": category.pk}
+
+    preview = boss.post(add, rule)
+    text = preview.content.decode()
+    assert "No SKU comes in or leaves now; the rule counts from now on" in text
+    assert "Nothing would change." not in text
+    assert "Add the rule" in text
+    assert numbers_of(preview) == {}
+    assert not PoolRule.objects.exists()
+    confirm(boss, add, preview)
+
+    assert PoolRule.objects.get().category == category
+    assert members() == {"A"}
+
+    preview = boss.post(remove, {"rules": [PoolRule.objects.get().pk]})
+    text = preview.content.decode()
+    assert "No SKU comes in or leaves now; the rules count no more" in text
+    confirm(boss, remove, preview)
+
+    assert not PoolRule.objects.exists()
+    assert members() == {"A"}
+
+
+def test_tab_without_rows_says_so(range_of_five: World, boss: Client):
+    url = reverse("admin:catalog_pool_change", args=(range_of_five.pool.pk,))
+
+    assert "None yet." in boss.get(url).content.decode()  # rules
 
 
 def test_rule_without_condition_is_refused_at_its_field(range_of_five: World, boss: Client):

@@ -142,6 +142,30 @@ def test_refusal_is_shown_when_the_start_passes_between_preview_and_confirmation
     assert not PurchasePrice.objects.exists()
 
 
+@pytest.mark.parametrize("price", ["6.00", "5.00"])
+def test_nothing_is_previewed_when_the_same_is_agreed_from_the_same_moment_on(
+    goods: World, merchant: Merchant, boss: Client, price: str
+) -> None:
+    url = reverse("admin:catalog_purchaseprice_add")
+    terms = _terms(
+        merchant, applies_to="sku", sku="A", discount_percent="", fixed_price="5.00",
+        starts_at_0="2099-01-01", starts_at_1="00:00:00",
+    )  # fmt: skip
+    boss.post(url, {**terms, **_seen(boss.post(url, terms)), "confirmed": "1"})
+    present = PurchasePrice.objects.get()
+
+    response = boss.post(url, {**terms, "fixed_price": price})
+
+    assert response.context["look"] is None
+    assert response.context["form"].errors == {
+        "starts_at": ["There is an agreement on the same from the same moment on; edit that one"]
+    }
+    assert reverse("admin:catalog_purchaseprice_change", args=(present.pk,)) in (
+        response.content.decode()
+    )
+    assert PurchasePrice.objects.get() == present
+
+
 def test_agreement_is_edited_and_withdrawn(goods: World, merchant: Merchant, boss: Client) -> None:
     start = clock.now() - timedelta(days=1)
     agreement = PurchasePrice.objects.create(

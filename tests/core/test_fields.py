@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import translation
 from rest_framework import serializers
 
 from openplatform.core.api.fields import (
     CodeField,
     EmptyRequest,
+    FlagField,
     MetadataField,
     MoneyField,
     QuantityField,
@@ -38,6 +40,7 @@ class SampleRequest(RequestSerializer):
     quantity = QuantityField(required=False)
     price = MoneyField(required=False)
     metadata = MetadataField(required=False)
+    flag = FlagField(required=False)
     lines = LineRequest(many=True, required=False)
     child = LineRequest(required=False)
 
@@ -49,6 +52,12 @@ def faults_of(data: Any, serializer: RequestSerializer = SAMPLE) -> list[tuple[s
     with pytest.raises(Refusal) as refusal:
         read_body(serializer, data)
     return [(fault.pointer, fault.code) for fault in refusal.value.faults]
+
+
+def details_of(data: Any) -> list[tuple[str, str]]:
+    with pytest.raises(Refusal) as refusal:
+        read_body(SAMPLE, data)
+    return [(fault.pointer, str(fault.detail)) for fault in refusal.value.faults]
 
 
 @pytest.mark.parametrize("value", [1, 2, 999_999, 1_000_000])
@@ -70,6 +79,57 @@ def test_quantity_is_refused_when_it_is_anything_else(value: Any) -> None:
 
 def test_null_is_as_good_as_left_out_when_the_field_is_optional() -> None:
     assert read_body(SAMPLE, {"quantity": None, "text": None}) == {}
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "true", "", [], {}], ids=repr)
+def test_flag_is_refused_when_it_is_neither_true_nor_false(value: Any) -> None:
+    class DefaultRequest(RequestSerializer):
+        flag = FlagField(required=False, default=False)
+
+    assert faults_of({"flag": value}) == [("/flag", "field_invalid")]
+    assert faults_of({"flag": value}, DefaultRequest()) == [("/flag", "field_invalid")]
+
+
+def test_flag_is_its_default_when_it_is_left_out() -> None:
+    class DefaultRequest(RequestSerializer):
+        flag = FlagField(required=False, default=True)
+
+    assert read_body(SAMPLE, {}) == {}
+    assert read_body(DefaultRequest(), {}) == {"flag": True}
+    assert read_body(DefaultRequest(), {"flag": False}) == {"flag": False}
+
+
+def test_details_are_our_words_when_the_form_is_wrong() -> None:
+    details = {
+        "": [("", "An object is expected here")],
+        "lines": [("/lines", "A list is expected here")],
+        "line": [("/lines/0", "An object is expected here")],
+        "child": [("/child", "An object is expected here")],
+        "text": [("/text", "This value is not valid")],
+        "long": [("/text", "At most 10 characters are taken here")],
+        "no": [("/no", "At most 64 characters are taken here")],
+        "empty": [("/text", "This field is required")],
+        "null": [
+            ("/lines/0/sku", "This field is required"),
+            ("/lines/0/quantity", "This field is required"),
+        ],
+    }
+    bodies: dict[str, Any] = {
+        "": [],
+        "lines": {"lines": {}},
+        "line": {"lines": ["a"]},
+        "child": {"child": 1},
+        "text": {"text": 1},
+        "long": {"text": "x" * 11},
+        "no": {"no": "x" * 100_000},
+        "empty": {"text": ""},
+        "null": {"lines": [{"sku": None}]},
+    }
+
+    with translation.override("en"):
+        told = {name: details_of(body) for name, body in bodies.items()}
+
+    assert told == details
 
 
 def test_null_is_as_good_as_left_out_when_the_field_is_unknown() -> None:

@@ -254,6 +254,7 @@ class ReadOnlyInline(unfold.TabularInline):
     show_change_link = True
     hide_title = True
     tab = True
+    template_after = "backoffice/no_rows.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody."""

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from django.core.validators import ProhibitNullCharactersValidator
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -25,7 +26,7 @@ from openplatform.core import clock, errors
 from openplatform.core.api.parsers import escape_pointer
 from openplatform.core.errors import DomainError, refuse_if
 from openplatform.core.uploads.files import ReceivedFile
-from openplatform.core.visible_text import CODE, is_visible
+from openplatform.core.visible_text import CODE, MAX_CODE, is_visible
 
 MAX_QUANTITY = 1_000_000
 # Bounds of one refusal: the faults of a full order come back at once, junk is not sent back whole.
@@ -34,6 +35,7 @@ MAX_FAULTS = 5_000
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # What DRF looks for in any text, character by character.
 HIDDEN = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
+TOO_LONG = _("At most {max_length} characters are taken here")
 PRICE = re.compile(r"(0|[1-9][0-9]{0,9})\.[0-9]{2}", re.ASCII)
 
 
@@ -44,7 +46,11 @@ class TextField(serializers.CharField):
     a text that would have to be is refused with ``string_invalid``.
     """
 
-    default_error_messages = {"string_invalid": errors.StringInvalid.title}
+    default_error_messages = {
+        "invalid": errors.FieldInvalid.title,
+        "max_length": TOO_LONG,
+        "string_invalid": errors.StringInvalid.title,
+    }
 
     def __init__(self, *, multiline: bool = False, **kwargs: Any) -> None:
         self.multiline = multiline
@@ -72,8 +78,15 @@ class CodeField(TextField):
         if not isinstance(data, str):
             self.fail("invalid")
         if not self.PATTERN.fullmatch(data):  # stricter than what is visible
+            if len(data) > MAX_CODE:
+                raise ValidationError(say_too_long(self.max_length or MAX_CODE), "string_invalid")
             self.fail("string_invalid")
         return data
+
+
+def say_too_long(maximum: int) -> str:
+    """What is told of a text with more characters than that."""
+    return str(TOO_LONG).format(max_length=maximum)
 
 
 class QuantityField(serializers.Field[int, Any, int, Any]):
@@ -154,13 +167,41 @@ class UploadField(serializers.Field[ReceivedFile, Any, str, Any]):
         return data
 
 
+@extend_schema_field({"type": "boolean"})
+class FlagField(serializers.Field[bool, Any, bool, Any]):
+    """``true`` or ``false``; nothing that merely looks like one, and no null either."""
+
+    default_error_messages = {"invalid": errors.FieldInvalid.title}
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Left out, it is the default; null might be meant for yes or for no."""
+        if data is None:
+            self.fail("invalid")
+        return super().validate_empty_values(data)
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+    def to_representation(self, value: bool) -> bool:
+        return value
+
+
 class _Taken(NamedTuple):
     """A field of a request."""
 
     name: str
     field: serializers.Field[Any, Any, Any, Any]
     may_be_left_out: bool
+    may_be_null: bool
     check: Callable[[Any], Any] | None
+
+
+class RequestList(serializers.ListSerializer[Any]):
+    """Objects in a request body."""
+
+    default_error_messages = {"not_a_list": _("A list is expected here")}
 
 
 class RequestSerializer(serializers.Serializer[Any]):
@@ -169,6 +210,11 @@ class RequestSerializer(serializers.Serializer[Any]):
     Declared once and used through :func:`read_body`: building one per request costs more than
     the placing of an order.
     """
+
+    default_error_messages = {"invalid": _("An object is expected here")}
+
+    class Meta:
+        list_serializer_class = RequestList
 
     # What DRF works out anew for each object, a thousand times for a full order, once here.
 
@@ -179,6 +225,7 @@ class RequestSerializer(serializers.Serializer[Any]):
                 name,
                 field,
                 may_be_left_out=not field.required and field.default is empty,
+                may_be_null=not isinstance(field, FlagField),  # the others take it as left out
                 check=getattr(self, f"validate_{name}", None),
             )
             for name, field in self.fields.items()
@@ -198,9 +245,9 @@ class RequestSerializer(serializers.Serializer[Any]):
             named = sorted(name for name in unknown if data[name] is not None)[:MAX_UNKNOWN]
             title = str(errors.UnknownField.title)
             faults = {name: [ErrorDetail(title, "unknown_field")] for name in named}
-        for name, field, may_be_left_out, check in self._taken:
+        for name, field, may_be_left_out, may_be_null, check in self._taken:
             given = data.get(name)
-            if given is None:
+            if given is None and (may_be_null or name not in data):
                 if may_be_left_out:
                     continue
                 given = empty
@@ -245,6 +292,8 @@ BY_DRF_CODE: dict[str, type[DomainError]] = {
     "blank": errors.FieldRequired,
     "max_length": errors.FieldInvalid,
 }
+# What DRF says of them differs from field to field; ours is one text.
+SAID_BY_TITLE = frozenset({"required", "null", "blank"})
 
 
 def _faults(detail: Any, pointer: str) -> Iterable[DomainError]:
@@ -256,6 +305,7 @@ def _faults(detail: Any, pointer: str) -> Iterable[DomainError]:
         for index, inner in enumerate(detail):
             if isinstance(inner, ErrorDetail):
                 kind = BY_DRF_CODE.get(code := inner.code or "") or errors.CODES.get(code)
-                yield (kind or errors.FieldInvalid)(str(inner), pointer=pointer)
+                detail = None if code in SAID_BY_TITLE else str(inner)
+                yield (kind or errors.FieldInvalid)(detail, pointer=pointer)
             else:
                 yield from _faults(inner, f"{pointer}/{index}")

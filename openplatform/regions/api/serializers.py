@@ -59,6 +59,8 @@ class AddressTextField(TextField):
 
 
 class ResolveRegionRequest(RequestSerializer):
+    """``POST /regions/resolve``."""
+
     text = AddressTextField(
         max_length=MAX_TEXT,
         help_text="The address as it was written; other words around it do no harm",

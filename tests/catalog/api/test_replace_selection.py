@@ -127,6 +127,8 @@ def test_every_wrong_code_is_named_when_some_cannot_be_selected(merchant: Mercha
         ({"skus": ["A"] * 20_001}, "too_many_items", "/skus"),
         ({"skus": ["A"], "only_these_messages": "true"}, "field_invalid", "/only_these_messages"),
         ({"skus": ["A"], "only_these_messages": 1}, "field_invalid", "/only_these_messages"),
+        ({"skus": ["A"], "only_these_messages": None}, "field_invalid", "/only_these_messages"),
+        ({"skus": ["A", "x" * 65]}, "string_invalid", "/skus/1"),
         ({"skus": ["A"], "partner": 1}, "unknown_field", "/partner"),
     ],
 )
