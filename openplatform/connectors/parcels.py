@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class ParcelStatus(models.TextChoices):
@@ -15,7 +16,7 @@ class ParcelStatus(models.TextChoices):
     OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
     DELIVERED = "delivered", _("Delivered")
     EXCEPTION = "exception", _("Exception")
-    REFUSED = "refused", _("Refused")
+    REFUSED = "refused", pgettext_lazy("parcel", "Refused")
     RETURNING = "returning", _("Returning")
     RETURNED = "returned", _("Returned")
     LOST = "lost", _("Lost")

@@ -1,0 +1,97 @@
+"""Which parcels are asked about, and when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models.functions import Now
+
+from openplatform.audit.services.recording import record_change
+from openplatform.connectors.models import TrackedParcel
+from openplatform.core.errors import NotFound
+from openplatform.core.locking import require_transaction, transactional
+from openplatform.core.statements import send
+
+# A parcel that is known already may have come further than who watches it now knows. One of which
+# nothing was heard for so long is another, which got the number again.
+NUMBER_IN_USE = timedelta(days=30)
+WATCH = """
+    INSERT INTO connectors_trackedparcel AS parcel (carrier_code, waybill_no, status, refresh_at)
+    VALUES (%(carrier_code)s, %(waybill_no)s, 'pending', clock_timestamp())
+    ON CONFLICT (waybill_no, carrier_code) DO UPDATE
+    SET follow_at = CASE
+            WHEN parcel.status = 'pending' THEN parcel.follow_at
+            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN NULL
+            ELSE clock_timestamp() END,
+        refresh_at = CASE
+            WHEN parcel.status IN ('delivered', 'returned', 'lost')
+                AND parcel.as_of > clock_timestamp() - %(in_use)s THEN NULL
+            ELSE least(parcel.refresh_at, clock_timestamp()) END,
+        version = parcel.version + 1,
+        status = CASE
+            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN 'pending'
+            ELSE parcel.status END,
+        delivered_at = CASE
+            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN NULL
+            ELSE parcel.delivered_at END,
+        counts_since = CASE
+            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s
+                THEN clock_timestamp() - %(in_use)s
+            ELSE parcel.counts_since END,
+        created_at = CASE
+            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN clock_timestamp()
+            ELSE parcel.created_at END,
+        as_of = CASE
+            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN NULL
+            ELSE parcel.as_of END
+"""
+KNOW = """
+    INSERT INTO connectors_trackedparcel (carrier_code, waybill_no, status, refresh_at)
+    VALUES (%(carrier_code)s, %(waybill_no)s, 'pending', clock_timestamp())
+    ON CONFLICT (waybill_no, carrier_code) DO NOTHING
+"""
+# However many ask, it is put forward once within the interval: `tried_at` moves with every try.
+HASTEN = """
+    UPDATE connectors_trackedparcel SET refresh_at = clock_timestamp()
+    WHERE id = %(parcel_id)s
+        AND (refresh_at IS NULL OR refresh_at > clock_timestamp())
+        AND (tried_at IS NULL OR tried_at <= clock_timestamp() - make_interval(secs => %(seconds)s))
+"""
+
+
+def watch_parcel(*, carrier_code: str, waybill_no: str) -> None:
+    """Step: have a parcel asked about from now on; its orders follow what is known of it."""
+    require_transaction()
+    send(
+        WATCH,
+        {"carrier_code": carrier_code, "waybill_no": waybill_no, "in_use": NUMBER_IN_USE},
+    )
+
+
+def know_parcel(*, carrier_code: str, waybill_no: str) -> None:
+    """A parcel that somebody asks for is there to be told of; one that is new is asked about."""
+    send(KNOW, {"carrier_code": carrier_code, "waybill_no": waybill_no})
+
+
+def hasten_refresh(*, parcel_id: int, interval_seconds: int) -> None:
+    """Have the worker ask about a parcel next, unless it did so within the interval."""
+    send(HASTEN, {"parcel_id": parcel_id, "seconds": interval_seconds})
+
+
+@transactional
+def ask_again(*, parcel_id: int, actor: str) -> None:
+    """Somebody of the staff wants to know: the worker asks next. The provider's interval holds.
+
+    :raises NotFound: when there is no such parcel.
+    """
+    parcel = TrackedParcel.objects.filter(pk=parcel_id).first()
+    if parcel is None:
+        raise NotFound
+    TrackedParcel.objects.filter(pk=parcel_id).update(refresh_at=Now())
+    record_change(
+        action="ask_about_parcel",
+        subject=parcel,
+        before={"status": parcel.status, "asked": False},
+        after={"status": parcel.status, "asked": True},
+        actor=actor,
+    )

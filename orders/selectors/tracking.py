@@ -1,0 +1,92 @@
+"""Where a merchant's parcels are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openplatform.connectors.models import TrackedParcel
+from openplatform.connectors.parcels import FINAL
+from openplatform.connectors.services.health import get_interval
+from openplatform.connectors.services.recording import list_events
+from openplatform.connectors.services.watching import hasten_refresh, know_parcel
+from openplatform.core import clock
+from openplatform.core.errors import FieldRequired, NotFound
+from openplatform.core.statements import send
+
+# The latest parcels of the partner with this number, each carrier and waybill once. An own
+# shipment's number names its parcel; other merchants' goods in it do not show.
+FIND = """
+    SELECT carrier.code, carrier.name, shipment.waybill_no,
+        array_agg(shipment.shipment_no ORDER BY shipment.id)
+    FROM orders_shipment shipment
+    JOIN orders_suborder part ON part.id = shipment.suborder_id
+    JOIN orders_order "order" ON "order".id = part.order_id
+    JOIN orders_carrier carrier ON carrier.id = shipment.carrier_id
+    WHERE "order".partner_id = %(partner_id)s
+        AND (shipment.shipment_no = %(number)s OR shipment.waybill_no = %(number)s)
+        AND (%(carrier)s::text IS NULL OR carrier.code = %(carrier)s)
+    GROUP BY carrier.code, carrier.name, shipment.waybill_no
+    ORDER BY carrier.code
+    LIMIT 20
+"""
+DEFAULT_INTERVAL = 1800  # seconds after which an answer counts as stale when nobody can be asked
+
+
+def get_tracking_document(
+    *, partner_id: int, number: str, carrier_code: str | None
+) -> dict[str, Any]:
+    """``GET /shipments/{number}/tracking``, by waybill or shipment number.
+
+    Nobody is asked while the caller waits: it is what was heard last. When that is stale, the
+    worker asks next, at most once within the provider's interval however often this is called.
+
+    :raises NotFound: when the partner has no such parcel.
+    :raises FieldRequired: when several carriers have a parcel with this number.
+    """
+    found = send(FIND, {"partner_id": partner_id, "number": number, "carrier": carrier_code}).rows()
+    if not found:
+        raise NotFound
+    if len(found) > 1:
+        raise FieldRequired(pointer="?carrier", carriers=[row[0] for row in found])
+    code, name, waybill_no, shipment_nos = found[0]
+    parcel = _get_parcel(code, waybill_no)
+    interval = get_interval(carrier_code=code)
+    is_stale = _is_stale(parcel, interval or DEFAULT_INTERVAL)
+    if is_stale and interval is not None:
+        hasten_refresh(parcel_id=parcel.pk, interval_seconds=interval)
+    return {
+        "carrier": {"code": code, "name": name},
+        "waybill_no": waybill_no,
+        "shipment_nos": shipment_nos,
+        "status": parcel.status,
+        "delivered_at": clock.to_text(parcel.delivered_at),
+        "events": [
+            {
+                "at": clock.to_text(event.at),
+                "place": event.place or None,
+                "text": event.text,
+                "status": event.status,
+            }
+            for event in list_events(parcel)
+        ],
+        "as_of": clock.to_text(parcel.as_of),
+        "is_stale": is_stale,
+    }
+
+
+def _get_parcel(carrier_code: str, waybill_no: str) -> TrackedParcel:
+    known = TrackedParcel.objects.filter(carrier_code=carrier_code, waybill_no=waybill_no)
+    parcel = known.first()
+    if parcel is None:  # sent before anybody was asked
+        know_parcel(carrier_code=carrier_code, waybill_no=waybill_no)
+        parcel = known.get()
+    return parcel
+
+
+def _is_stale(parcel: TrackedParcel, interval: int) -> bool:
+    """Whether more may be known by now than we were told."""
+    if parcel.status in FINAL:
+        return False
+    if parcel.as_of is None:
+        return True
+    return (clock.now() - parcel.as_of).total_seconds() > interval

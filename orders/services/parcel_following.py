@@ -1,0 +1,102 @@
+"""Orders follow their parcels: what connectors heard of one, its shipments are told."""
+
+from __future__ import annotations
+
+import structlog
+from django.db.models.functions import Now
+
+from openplatform.connectors.models import TrackedParcel
+from openplatform.connectors.parcels import FINAL, ParcelStatus
+from openplatform.connectors.services.watching import know_parcel
+from openplatform.core import clock
+from openplatform.core.errors import DomainError
+from openplatform.core.locking import transactional
+from openplatform.core.statements import send
+from orders.models import Shipment
+from orders.services.parcel_progress import follow_parcel
+from orders.states import SuborderStatus
+
+BATCH = 50
+UNDER_WAY = (SuborderStatus.PARTLY_SHIPPED, SuborderStatus.SHIPPED)
+PUT_OFF_MINUTES = 5
+
+# Only if it is still where it was when its orders followed; else it is followed again.
+FOLLOWED = """
+    UPDATE connectors_trackedparcel SET follow_at = NULL
+    WHERE id = %s AND version = %s
+    RETURNING id
+"""
+PUT_OFF = """
+    UPDATE connectors_trackedparcel
+    SET follow_at = clock_timestamp() + make_interval(mins => %s)
+    WHERE id = %s AND version = %s
+"""
+UNWATCHED = """
+    SELECT DISTINCT carrier.code, shipment.waybill_no
+    FROM orders_shipment shipment
+    JOIN orders_carrier carrier ON carrier.id = shipment.carrier_id
+    JOIN orders_suborder part ON part.id = shipment.suborder_id
+    LEFT JOIN connectors_trackedparcel parcel
+        ON parcel.waybill_no = shipment.waybill_no AND parcel.carrier_code = carrier.code
+    WHERE part.status IN ('partly_shipped', 'shipped') AND parcel.id IS NULL
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class _MovedOn(Exception):
+    """The parcel came further while its orders followed."""
+
+
+def follow_changed_parcels() -> int:
+    """Loop: have orders follow the parcels that changed, up to 50; how many followed.
+
+    Any number of workers may run: what is followed twice changes nothing the second time, and
+    what was overtaken meanwhile is taken back.
+    """
+    followed = 0
+    due = TrackedParcel.objects.filter(follow_at__lte=Now()).order_by("follow_at")
+    for parcel in due[:BATCH]:
+        try:
+            _follow(parcel)
+        except _MovedOn:
+            continue
+        except DomainError as error:
+            # One that cannot be followed must not keep the others waiting.
+            log.error("parcel_not_followed", parcel=str(parcel), code=error.code)
+            send(PUT_OFF, [PUT_OFF_MINUTES, parcel.pk, parcel.version])
+            continue
+        followed += 1
+    return followed
+
+
+def awaits_parcel(carrier_code: str, waybill_no: str) -> bool:
+    """Whether goods of an order that is under way are in this parcel."""
+    return (
+        Shipment.objects.filter(
+            carrier__code=carrier_code, waybill_no=waybill_no, suborder__status__in=UNDER_WAY
+        )
+        .exclude(status__in=FINAL)
+        .exists()
+    )
+
+
+def watch_open_parcels() -> int:
+    """Daily job: have parcels asked about that were sent before anybody was; how many."""
+    unwatched = send(UNWATCHED).rows()
+    for carrier_code, waybill_no in unwatched:
+        know_parcel(carrier_code=carrier_code, waybill_no=waybill_no)
+    return len(unwatched)
+
+
+@transactional
+def _follow(parcel: TrackedParcel) -> None:
+    follow_parcel(
+        carrier_code=parcel.carrier_code,
+        waybill_no=parcel.waybill_no,
+        status=ParcelStatus(parcel.status),
+        delivered_at=parcel.delivered_at,
+        now=clock.now(),
+    )
+    if send(FOLLOWED, [parcel.pk, parcel.version]).row() is None:
+        raise _MovedOn
