@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Any
 
 from openplatform.core import money
@@ -12,13 +12,18 @@ from openplatform.core.statements import Sent, send
 from orders.models import FreightRule
 
 # Of each template in use, the rule of the deepest region that the place lies in, else the one for
-# all other regions; a template without either is not meant for this place. `skus` are those asked
-# for that lie in the template's category, null where it is for any.
+# all other regions; a template without either is not meant for this place. A retired code stands
+# for its successor; where a rule names the successor itself, too, that one counts. `skus` are those
+# asked for that lie in the template's category, null where it is for any.
 RULES = """
     WITH asked AS MATERIALIZED (
         SELECT place.path FROM regions_region given
         JOIN regions_region place ON place.code = coalesce(given.successor_id, given.code)
         WHERE given.code = %(region)s
+    ), meant AS MATERIALIZED (
+        SELECT named.code, around.code AS region, around.depth, named.code = around.code AS is_own
+        FROM asked CROSS JOIN LATERAL unnest(asked.path) WITH ORDINALITY AS around (code, depth)
+        JOIN regions_region named ON named.code = around.code OR named.successor_id = around.code
     )
     SELECT template.code, template.warehouse_id, coalesce(category.level, 0) AS depth,
         CASE WHEN template.category_id IS NOT NULL THEN ARRAY(
@@ -27,20 +32,24 @@ RULES = """
             JOIN catalog_category placed ON placed.id = product.category_id
             WHERE sku.code = ANY(%(codes)s::text[]) AND template.category_id = ANY(placed.path)
         ) END AS skus,
-        rule.region, rule.basis, rule.first_size, rule.first_amount, rule.step_size,
+        best.region, rule.basis, rule.first_size, rule.first_amount, rule.step_size,
         rule.step_amount, rule.free_from_amount, rule.remote_amount
     FROM orders_freighttemplate template
-    LEFT JOIN asked ON true
     LEFT JOIN catalog_category category ON category.id = template.category_id
     CROSS JOIN LATERAL (
-        SELECT rule.*, place.code AS region FROM orders_freightrule rule
-        LEFT JOIN orders_freightrule_regions named ON named.freightrule_id = rule.id
-        LEFT JOIN regions_region meant ON meant.code = named.region_id
-        LEFT JOIN regions_region place ON place.code = coalesce(meant.successor_id, meant.code)
-        WHERE rule.template_id = template.id
-            AND (named.region_id IS NULL OR place.code = ANY(asked.path))
-        ORDER BY cardinality(place.path) DESC NULLS LAST, rule.id LIMIT 1
-    ) rule
+        SELECT named.freightrule_id AS id, meant.region, meant.depth, meant.is_own
+        FROM meant
+        JOIN orders_freightrule_regions named ON named.region_id = meant.code
+        JOIN orders_freightrule own ON own.id = named.freightrule_id
+        WHERE own.template_id = template.id
+        UNION ALL
+        SELECT other.id, NULL, 0, false FROM orders_freightrule other
+        WHERE other.template_id = template.id AND NOT EXISTS (
+            SELECT FROM orders_freightrule_regions named WHERE named.freightrule_id = other.id
+        )
+        ORDER BY depth DESC, is_own DESC, id LIMIT 1
+    ) best
+    JOIN orders_freightrule rule ON rule.id = best.id
     WHERE template.is_active
     ORDER BY template.id
 """
@@ -72,10 +81,14 @@ class Tariff:
         return self.warehouse_id in (None, warehouse_id) and (self.skus is None or sku in self.skus)
 
     def amount_for(self, size: Decimal | int) -> Decimal:
-        """The first part and each further one that is begun."""
-        beyond = max(Decimal(size) - self.first_size, Decimal(0))
-        steps = (beyond / self.step_size).to_integral_value(ROUND_CEILING)
-        return self.first_amount + steps * self.step_amount
+        """The first part and each further one that is begun.
+
+        What no balance could pay is told as the limit of all amounts, whatever it comes to.
+        """
+        units, scale = size.as_integer_ratio()  # exact, however large
+        beyond = max(units - self.first_size * scale, 0)
+        steps = -(-beyond // (self.step_size * scale))
+        return min(self.first_amount + steps * self.step_amount, money.LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +104,14 @@ class Cargo:
 @dataclass(frozen=True, slots=True)
 class Freight:
     """The freight of one suborder. ``details`` has an entry for each template that has a share in
-    it, as quotes show them.
+    it, as quotes show them: the rule, what it was counted on and what it gave.
     """
 
     amount: Decimal
     details: list[dict[str, Any]]
 
 
-def send_tariffs(*, region: str, codes: Sequence[str]) -> Sent:
+def send_tariffs(*, region: str | None, codes: Sequence[str]) -> Sent:
     """Ask for the tariffs of a place; read them with :func:`read_tariffs`."""
     return send(RULES, {"region": region, "codes": list(codes)})
 
@@ -140,6 +153,13 @@ def _share(tariff: Tariff, pieces: Sequence[Cargo]) -> dict[str, Any]:
         "template": tariff.template,
         "region": tariff.region,
         "basis": tariff.basis,
+        "first_size": tariff.first_size,
+        "first_amount": money.to_text(tariff.first_amount),
+        "step_size": tariff.step_size,
+        "step_amount": money.to_text(tariff.step_amount),
+        "free_from_amount": (
+            None if tariff.free_from_amount is None else money.to_text(tariff.free_from_amount)
+        ),
         "size": str(size),
         "is_free": is_free,
         "base_amount": money.to_text(base),

@@ -6,9 +6,12 @@ from decimal import Decimal
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from openplatform.core.model_fields import AmountField
+
+NAMES_SHOWN = 8
 
 
 class FreightTemplate(models.Model):
@@ -123,4 +126,15 @@ class FreightRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.template_id} {self.first_amount} + {self.step_amount}"
+        """Where, and how much: ``西藏自治区 · Weight (g): 18.00/1000 + 10.00/1000``."""
+        names = [region.name for region in self.regions.all()] if self.pk else []
+        where = "、".join(names[:NAMES_SHOWN]) or gettext("All other regions")
+        if len(names) > NAMES_SHOWN:
+            where += f" … ({len(names)})"
+        amounts = f"{self.first_amount}/{self.first_size} + {self.step_amount}/{self.step_size}"
+        parts = [where, f"{self.get_basis_display()}: {amounts}"]
+        if self.free_from_amount is not None:
+            parts.append(gettext("free from %(amount)s") % {"amount": self.free_from_amount})
+        if self.remote_amount:
+            parts.append(gettext("surcharge %(amount)s") % {"amount": self.remote_amount})
+        return " · ".join(parts)
