@@ -1,10 +1,9 @@
-"""Which warehouse ships what: fewest parcels first, then the warehouse's priority."""
+"""Which warehouse ships what: fewest parcels first, then priority, then the nearest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from itertools import combinations
 
 from catalog.selectors.availability import LineFacts, Lot
@@ -30,12 +29,12 @@ class Part:
 
 
 def split(demands: Sequence[Demand]) -> list[list[Part]]:
-    """One list of parts per warehouse, the warehouse of higher priority first.
+    """One list of parts per warehouse, the warehouse of lower rank first.
 
     Every demand must be covered by its lots. A demand comes whole from one warehouse where a
     chosen one holds enough, and is divided over them otherwise.
     """
-    warehouses = _by_priority(demands)
+    warehouses = _by_rank(demands)
     chosen = _fewest(warehouses, demands)
     parcels: dict[int, list[Part]] = {warehouse_id: [] for warehouse_id in chosen}
     for demand in demands:
@@ -44,15 +43,10 @@ def split(demands: Sequence[Demand]) -> list[list[Part]]:
     return [parcel for parcel in parcels.values() if parcel]
 
 
-def _by_priority(demands: Iterable[Demand]) -> list[int]:
-    """Every warehouse that holds anything. Each line's lots are in order of priority, with gaps
-    where a warehouse holds none; merged so that the order of every line is kept."""
-    order: TopologicalSorter[int] = TopologicalSorter()
-    for demand in demands:
-        lots = demand.facts.lots
-        for place, lot in enumerate(lots):
-            order.add(lot.warehouse_id, *(before.warehouse_id for before in lots[:place][-1:]))
-    return list(order.static_order())
+def _by_rank(demands: Iterable[Demand]) -> list[int]:
+    """Every warehouse that holds anything."""
+    ranks = {lot.warehouse_id: lot.rank for demand in demands for lot in demand.facts.lots}
+    return sorted(ranks, key=ranks.__getitem__)
 
 
 def _fewest(warehouses: Sequence[int], demands: Sequence[Demand]) -> Sequence[int]:
@@ -64,6 +58,10 @@ def _fewest(warehouses: Sequence[int], demands: Sequence[Demand]) -> Sequence[in
     while not _covers(chosen, demands):
         left = [warehouse_id for warehouse_id in warehouses if warehouse_id not in chosen]
         chosen.append(max(left, key=lambda one: _covered(one, chosen, demands)))
+    for one in list(chosen):  # what was added later may have made an earlier one needless
+        others = [warehouse_id for warehouse_id in chosen if warehouse_id != one]
+        if _covers(others, demands):
+            chosen = others
     return [warehouse_id for warehouse_id in warehouses if warehouse_id in chosen]
 
 

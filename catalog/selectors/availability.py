@@ -27,7 +27,7 @@ from openplatform.core.statements import Sent, send
 #
 # `area` has a row for each place that a warehouse serves, with the codes it leaves out.
 AREAS = """area AS MATERIALIZED (
-        SELECT warehouse.id AS warehouse_id, warehouse.priority, served.path,
+        SELECT warehouse.id AS warehouse_id, warehouse.priority, warehouse.region_id, served.path,
             ARRAY(
                 SELECT coalesce(named.successor_id, named.code)
                 FROM catalog_warehouse_excludes excludes
@@ -63,7 +63,8 @@ def deeper(one: str, other: str) -> str:
 # common, unless the warehouse excludes all of it: whoever has a row ships to a part of the place at
 # least. It stands behind AREAS and `asked`.
 OVERLAPS = f"""overlap AS MATERIALIZED (
-        SELECT asked.path AS asked_path, area.warehouse_id, area.priority, area.excluded,
+        SELECT asked.path AS asked_path, area.warehouse_id, area.priority, area.region_id,
+            area.excluded,
             {deeper("area.path", "asked.path")} AS path
         FROM asked JOIN area ON {nested("area.path", "asked.path")}
         WHERE NOT ({deeper("area.path", "asked.path")}) && area.excluded
@@ -85,14 +86,29 @@ IS_DELIVERED_TO_PLACE = IS_DELIVERED.format(
 
 # Which warehouses serve %(region)s, or some part of it. Without a region, any part at all. The
 # planner has no idea how few warehouses there are, hence MATERIALIZED.
-SERVING = f"""asked AS MATERIALIZED (
+REACH = f"""asked AS MATERIALIZED (
         SELECT '{{}}'::varchar[] AS path WHERE %(region)s::text IS NULL
         UNION ALL
         SELECT wanted.path FROM regions_region given
         JOIN regions_region wanted ON wanted.code = coalesce(given.successor_id, given.code)
         WHERE given.code = %(region)s
-    ), {AREAS}, {OVERLAPS}, serving AS MATERIALIZED (
-        SELECT DISTINCT warehouse_id AS id, priority FROM overlap
+    ), {AREAS}, {OVERLAPS}"""  # noqa: S608 - put together from constants
+SERVING = f"""{REACH}, serving AS MATERIALIZED (
+        SELECT DISTINCT warehouse_id AS id FROM overlap
+    )"""  # noqa: S608 - put together from constants
+# The same in the order in which they are asked to ship: by priority, then the nearest, which has
+# more of its path in common with the place that is delivered to.
+RANKED_SERVING = f"""{REACH}, serving AS MATERIALIZED (
+        SELECT candidate.id, row_number() OVER (
+            ORDER BY candidate.priority DESC, (
+                SELECT count(*) FROM unnest(coalesce(successor.path, place.path)) AS code
+                WHERE code = ANY(asked.path)
+            ) DESC, candidate.id
+        ) AS rank
+        FROM (SELECT DISTINCT warehouse_id AS id, priority, region_id FROM overlap) candidate
+        CROSS JOIN asked
+        JOIN regions_region place ON place.code = candidate.region_id
+        LEFT JOIN regions_region successor ON successor.code = place.successor_id
     )"""  # noqa: S608 - put together from constants
 
 # For a `sku` in scope: its stock everywhere, with the warehouse where that serves the region. All
@@ -109,6 +125,9 @@ IS_SERVED = f"""count(serving.id) > 0 OR NOT (
             count(*) > 0 OR NOT EXISTS (SELECT FROM serving)
             OR ({IS_RESTRICTED} AND NOT {IS_DELIVERED_AT_ALL})
         )"""
+
+# The warehouses alone.
+SERVING_IDS = f"WITH {RANKED_SERVING} SELECT id FROM serving ORDER BY rank"  # noqa: S608 - constants
 
 # Of each SKU asked for that the partner sees: whether it can be delivered.
 DELIVERY_FACTS = f"""
@@ -128,23 +147,25 @@ DELIVERY_FACTS = f"""
 
 # The same with its own price, and what each warehouse can promise.
 LINE_FACTS = f"""
-    WITH {SERVING}
+    WITH {RANKED_SERVING}
     SELECT sku.code, sku.id, sku.name, sku.shelf_state, sku.min_quantity, sku.quantity_step,
         sku.weight_grams, sku.tax_rate, {MARKET_PRICE}, {SALE_PRICE},
         agreement.fixed_price, agreement.discount_percent,
-        stock.ids, stock.warehouse_ids, stock.sellable, stock.is_served
+        stock.ids, stock.warehouse_ids, stock.sellable, stock.ranks, stock.is_served
     FROM unnest(%(codes)s::text[]) AS wanted (code)
     JOIN catalog_sku sku ON sku.code = wanted.code
     {DUE}
     {AGREEMENT}
     CROSS JOIN LATERAL (
         SELECT {IS_SERVED} AS is_served,
-            array_agg(stock.id ORDER BY serving.priority DESC, serving.id)
+            array_agg(stock.id ORDER BY serving.rank)
                 FILTER (WHERE serving.id IS NOT NULL) AS ids,
-            array_agg(stock.warehouse_id ORDER BY serving.priority DESC, serving.id)
+            array_agg(stock.warehouse_id ORDER BY serving.rank)
                 FILTER (WHERE serving.id IS NOT NULL) AS warehouse_ids,
-            array_agg({SELLABLE} ORDER BY serving.priority DESC, serving.id)
-                FILTER (WHERE serving.id IS NOT NULL) AS sellable
+            array_agg({SELLABLE} ORDER BY serving.rank)
+                FILTER (WHERE serving.id IS NOT NULL) AS sellable,
+            array_agg(serving.rank ORDER BY serving.rank)
+                FILTER (WHERE serving.id IS NOT NULL) AS ranks
         {STOCK}
     ) stock
     WHERE {IS_VISIBLE}
@@ -176,16 +197,21 @@ class DeliveryFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """What one warehouse that serves the region can promise of a SKU."""
+    """What one warehouse that serves the region can promise of a SKU.
+
+    ``rank`` is the warehouse's place among all that serve the region: by priority, then by how near
+    it is; the lower ships first.
+    """
 
     stock_id: int
     warehouse_id: int
     sellable: int
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """All that placing a line depends on. ``lots`` come by priority, the first one ships first."""
+    """All that placing a line depends on. ``lots`` come by rank, the first one ships first."""
 
     code: str
     sku_id: int
@@ -238,9 +264,9 @@ def read_line_facts(sent: Sent) -> Mapping[str, LineFacts]:
             sale_price=sale_price,
             purchase_price=purchase_price(sale_price, fixed_price, discount_percent),
             lots=tuple(
-                Lot(stock_id, warehouse_id, units)
-                for stock_id, warehouse_id, units in zip(
-                    stock_ids or (), warehouse_ids or (), sellable or (), strict=True
+                Lot(stock_id, warehouse_id, units, rank)
+                for stock_id, warehouse_id, units, rank in zip(
+                    stock_ids or (), warehouse_ids or (), sellable or (), ranks or (), strict=True
                 )
                 if units > 0
             ),
@@ -249,7 +275,7 @@ def read_line_facts(sent: Sent) -> Mapping[str, LineFacts]:
         for (
             code, sku_id, name, shelf_state, min_quantity, quantity_step, weight_grams, tax_rate,
             market_price, sale_price, fixed_price, discount_percent, stock_ids, warehouse_ids,
-            sellable, is_served,
+            sellable, ranks, is_served,
         ) in sent.rows()
     }  # fmt: skip
 
@@ -259,6 +285,11 @@ def get_line_facts(
 ) -> Mapping[str, LineFacts]:
     """By code, for each SKU that the partner sees; ``region`` None asks about anywhere."""
     return read_line_facts(send_line_facts(partner_id=partner_id, codes=codes, region=region))
+
+
+def list_serving(*, region: str) -> list[int]:
+    """The warehouses that serve a region, or some part of it, in the order in which they ship."""
+    return [warehouse_id for (warehouse_id,) in send(SERVING_IDS, {"region": region}).rows()]
 
 
 def quantity_refusals(facts: LineFacts, quantity: int, *, pointer: str) -> list[DomainError]:

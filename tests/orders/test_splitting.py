@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from catalog.selectors.availability import LineFacts, Lot
 from orders.splitting import Demand, Part, split
 
-WAREHOUSES = (11, 7, 23, 5)  # by priority, which is not the order of their ids
+WAREHOUSES = (11, 7, 23, 5)  # by rank, which is not the order of their ids
+OTHERS = (1, 2, 3, 4, 6)
 
 Plan = list[list[Part]]
 
@@ -24,8 +25,9 @@ def demand_of(number: int, held: dict[int, int], quantity: int) -> Demand:
             stock_id=number * 100 + warehouse_id,
             warehouse_id=warehouse_id,
             sellable=held[warehouse_id],
+            rank=rank,
         )
-        for warehouse_id in WAREHOUSES
+        for rank, warehouse_id in enumerate((*WAREHOUSES, *OTHERS), start=1)
         if held.get(warehouse_id)
     )
     return Demand(
@@ -60,15 +62,6 @@ def demands_that_can_be_met(draw: st.DrawFn) -> list[Demand]:
     return demands
 
 
-@st.composite
-def demands_of_goods_held_everywhere(draw: st.DrawFn) -> list[Demand]:
-    demands = []
-    for number in range(1, draw(st.integers(1, 6)) + 1):
-        held = {warehouse_id: draw(st.integers(1, 6)) for warehouse_id in WAREHOUSES}
-        demands.append(demand_of(number, held, draw(st.integers(1, sum(held.values())))))
-    return demands
-
-
 def warehouses_of(plan: Plan) -> list[int]:
     """The warehouse of each parcel; a parcel has one."""
     places = [{part.lot.warehouse_id for part in parcel} for parcel in plan]
@@ -85,7 +78,7 @@ def can_meet(chosen: tuple[int, ...], demands: list[Demand]) -> bool:
 
 
 def smallest_sets(demands: list[Demand]) -> list[tuple[int, ...]]:
-    """Every smallest set of warehouses that meets the demands, by priority; tried one by one."""
+    """Every smallest set of warehouses that meets the demands, by rank; tried one by one."""
     for size in range(1, len(WAREHOUSES) + 1):
         found = [chosen for chosen in combinations(WAREHOUSES, size) if can_meet(chosen, demands)]
         if found:
@@ -126,8 +119,8 @@ def test_fewest_warehouses_ship_one_parcel_each(demands: list[Demand]) -> None:
     assert set(places) in [set(chosen) for chosen in smallest_sets(demands)]
 
 
-@given(demands_of_goods_held_everywhere())
-def test_first_by_priority_ship_when_several_sets_would_do(demands: list[Demand]) -> None:
+@given(demands_that_can_be_met())
+def test_first_by_rank_ship_when_several_sets_would_do(demands: list[Demand]) -> None:
     assert tuple(warehouses_of(split(demands))) == smallest_sets(demands)[0]
 
 
@@ -144,23 +137,18 @@ def test_line_comes_from_the_first_chosen_warehouse_that_holds_enough(
         parts = parts_of(plan, demand)
         if whole:
             assert [(part.lot, part.quantity) for part in parts] == [(whole[0], demand.quantity)]
-        else:  # divided: the lots are emptied by priority, the last one as far as is needed
+        else:  # divided: the lots are emptied by rank, the last one as far as is needed
             assert [part.lot for part in parts] == lots[: len(parts)]
             assert all(part.quantity == part.lot.sellable for part in parts[:-1])
 
 
-def test_order_of_a_line_is_kept_when_other_lines_have_gaps() -> None:
-    first, second, third, _last = WAREHOUSES
-    demands = [
-        demand_of(1, {second: 1}, 1),  # says nothing of the first
-        demand_of(2, {first: 1}, 1),
-        demand_of(3, {first: 1, second: 1, third: 9}, 1),
-    ]
+def test_parcels_come_by_rank_when_no_line_tells_which_warehouse_is_first() -> None:
+    first, second, *_others = WAREHOUSES
+    demands = [demand_of(1, {second: 1}, 1), demand_of(2, {first: 1}, 1)]
 
     plan = split(demands)
 
     assert warehouses_of(plan) == [first, second]
-    assert [part.lot.warehouse_id for part in parts_of(plan, demands[2])] == [first]
 
 
 def test_many_warehouses_are_chosen_when_no_three_hold_enough() -> None:
@@ -170,3 +158,13 @@ def test_many_warehouses_are_chosen_when_no_three_hold_enough() -> None:
 
     assert warehouses_of(plan) == list(WAREHOUSES)
     assert [part.quantity for part in parts_of(plan, demand)] == [2, 2, 2, 1]
+
+
+def test_warehouse_that_became_needless_ships_nothing() -> None:
+    """The fullest is added first, and what the others have to add covers its share, too."""
+    fullest, *others = OTHERS
+    demands = [demand_of(number, {fullest: 3, other: 4}, 4) for number, other in enumerate(others)]
+
+    plan = split(demands)
+
+    assert warehouses_of(plan) == others
