@@ -15,6 +15,8 @@ API_KEY = re.compile(r"op_[A-Za-z0-9]{8,}")
 PERSONAL = frozenset(
     {"name", "phone", "address", "consignee", "email", "password", "secret", "authorization"}
 )
+# What the database says of a row that it refuses: all of it, whoever is named in it.
+DETAIL = re.compile(r"(DETAIL:\s+).*")
 MASK = "***"
 
 
@@ -33,7 +35,7 @@ def merge_context(
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask API keys anywhere in the event and every personal field in it."""
+    """Mask API keys and the database's rows anywhere in the event, and personal fields in it."""
     return {key: _redacted(key, value) for key, value in event.items()}
 
 
@@ -41,14 +43,20 @@ def _redacted(key: str, value: Any) -> Any:
     if key.lower() in PERSONAL:
         return MASK
     if isinstance(value, str):
-        return API_KEY.sub(f"op_{MASK}", value)
+        return _masked(value)
     if isinstance(value, Mapping):
         return {name: _redacted(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_redacted("", inner) for inner in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return API_KEY.sub(f"op_{MASK}", str(value))  # an exception, say: written as its text
+    return _masked(str(value))  # an exception, say: written as its text
+
+
+def _masked(text: str) -> str:
+    if "op_" in text:
+        text = API_KEY.sub(f"op_{MASK}", text)
+    return DETAIL.sub(rf"\1{MASK}", text) if "DETAIL" in text else text
 
 
 def _to_json(event: Any, **_options: Any) -> str:

@@ -141,6 +141,8 @@ class Resource:
         has all of them; without any, administrators only.
     :param barred_on_page: columns that only the command takes, and why. One person at a page must
         not do what takes two.
+    :param filled_in: columns that people fill in, in a file made by us: a row in which all of them
+        are blank is left out.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Resource:
     writes: tuple[type[Model], ...] = ()
     permissions: tuple[str, ...] = ()
     barred_on_page: Mapping[str, type_of_text] = field(default_factory=dict)
+    filled_in: tuple[str, ...] = ()
 
     @property
     def page_columns(self) -> list[Column]:

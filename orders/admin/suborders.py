@@ -6,12 +6,14 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -21,6 +23,7 @@ from unfold.contrib.filters.admin import (
 )
 
 from openplatform.audit.actions import name_actions
+from openplatform.audit.services.recording import record_run
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import Values, answer_form_page
@@ -30,7 +33,10 @@ from openplatform.core.admin.model_admins import (
 )
 from openplatform.core.errors import type_of_text
 from orders.admin.badges import STATUS_COLOURS, link_to
-from orders.forms.shipping import ShipForm
+from orders.admin.changes import ClosureInline, SplitInline, SuborderChanges
+from orders.admin.shipments import PARCEL_COLOURS
+from orders.exports.to_ship import list_to_ship, to_csv, to_xlsx
+from orders.forms.shipping import ShipForm, ToShipForm
 from orders.models import (
     OrderLine,
     Shipment,
@@ -39,7 +45,10 @@ from orders.models import (
 from orders.services.shipping import SHIPPABLE, ship_suborder
 
 name_actions(
-    {"ship_suborder": _("Suborder shipped")},
+    {
+        "ship_suborder": _("Suborder shipped"),
+        "export_to_ship": _("What is to be shipped was exported"),
+    },
     {
         "shipment_no": _("shipment number"),
         "carrier": _("carrier"),
@@ -71,8 +80,8 @@ class LineInline(ReadOnlyInline):
     ordering = ("line_no",)
     per_page = 100
     fields = (
-        "line_no", "sku_code", "name", "quantity", "shipped_quantity", "refunded_quantity",
-        "purchase_price", "amount",
+        "line_no", "sku_code", "name", "quantity", "shipped_quantity", "closed_quantity",
+        "refunded_quantity", "purchase_price", "amount", "refunded_amount",
     )  # fmt: skip
     tab = False
     show_change_link = False
@@ -83,12 +92,57 @@ class ShipmentInline(ReadOnlyInline):
 
     model = Shipment
     verbose_name_plural = _("shipments")
-    fields = ("shipment_no", "carrier", "waybill_no", "shipped_at", "actor")
+    fields = (
+        "shipment_no", "status_badge", "carrier", "waybill_no", "shipped_at", "delivered_at",
+        "actor",
+    )  # fmt: skip
+    readonly_fields = ("status_badge",)
     tab = False
+
+    @display(description=_("status"), label=PARCEL_COLOURS)
+    def status_badge(self, shipment: Shipment) -> tuple[str, str]:
+        """A badge."""
+        return shipment.status, shipment.get_status_display()
+
+
+FORMATS = {
+    ToShipForm.CSV: (to_csv, "text/csv; charset=utf-8"),
+    ToShipForm.XLSX: (
+        to_xlsx,
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ),
+}
+
+
+def _answer_file(
+    request: HttpRequest, parts: QuerySet[Suborder], format: str, which: str
+) -> HttpResponse:
+    """The file, which holds names and phones: the trail says who took it."""
+    write, content_type = FORMATS[format]
+    moment = localtime(clock.now())
+    name = f"to-ship-{which}-{moment:%Y%m%d-%H%M}.{format}"
+    with transaction.atomic():
+        record_run(
+            action="export_to_ship",
+            kind="orders.to_ship",
+            number=f"{moment:%Y%m%d%H%M%S}",
+            label=name,
+            outcome={"rows": parts.count()},
+            actor=request.user.get_username(),
+        )
+        content = write(parts)
+    return HttpResponse(
+        content,
+        content_type=content_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 @admin.register(Suborder)
-class SuborderAdmin(ReadOnlyAdmin):
+class SuborderAdmin(SuborderChanges, ReadOnlyAdmin):
     """What each warehouse ships of an order."""
 
     list_display = (
@@ -113,12 +167,17 @@ class SuborderAdmin(ReadOnlyAdmin):
         ("consignee", "address"),
         ("goods_amount", "freight_amount"),
         ("total_amount", "refunded_amount"),
+        ("split_from", "refunded_freight_amount"),
         ("paid_at", "shipped_at"),
+        ("delivered_at", "completed_at"),
+        "receipt_due_at",
     )
     readonly_fields = ("order_link", "consignee", "address", "paid_at")
-    inlines = (LineInline, ShipmentInline)
-    actions_detail = ("ship",)
+    inlines = (LineInline, ShipmentInline, ClosureInline, SplitInline)
+    actions_detail = ("ship", *SuborderChanges.change_actions)
     actions_row = ("ship",)
+    actions_list = ("export_to_ship",)
+    actions = ("export_selected",)
 
     def has_ship_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whoever may add shipments."""
@@ -168,6 +227,45 @@ class SuborderAdmin(ReadOnlyAdmin):
             },
         )
 
+    @action(
+        description=_("Export what is to be shipped"),
+        permissions=["ship"],
+        url_path="to-ship",
+        icon="download",
+    )
+    def export_to_ship(self, request: HttpRequest) -> HttpResponse:
+        """A file for a warehouse."""
+
+        def call(values: Values) -> HttpResponse:
+            warehouse = values["warehouse"]
+            parts = list_to_ship()
+            if warehouse is not None:
+                parts = parts.filter(warehouse=warehouse)
+            return _answer_file(
+                request, parts, values["format"], warehouse.code if warehouse else "all"
+            )
+
+        return answer_form_page(
+            self,
+            request,
+            form_class=ToShipForm,
+            title=_("Export what is to be shipped"),
+            submit=_("Download"),
+            call=call,
+            back_to=reverse("admin:orders_suborder_changelist"),
+            intro=_(
+                "One row a suborder. Fill in carrier and waybill number and bring the file back as "
+                "an import of shipments; rows left blank are left out. For several parcels of one "
+                "suborder copy the row and divide what stands under lines."
+            ),
+        )
+
+    @action(description=_("Export what is to be shipped of the selected"), permissions=["ship"])
+    def export_selected(self, request: HttpRequest, chosen: QuerySet[Suborder]) -> HttpResponse:
+        """A file of some suborders, for one warehouse or several."""
+        parts = list_to_ship().filter(pk__in=chosen.values("pk"))
+        return _answer_file(request, parts, ToShipForm.XLSX, "selected")
+
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def status_badge(self, part: Suborder) -> tuple[str, str]:
         """A badge."""
@@ -185,12 +283,14 @@ class SuborderAdmin(ReadOnlyAdmin):
 
     @display(description=_("consignee"))
     def consignee(self, part: Suborder) -> str:
-        """Name and phone."""
+        """Name and phone, until they are erased."""
+        if part.order.consignee_erased_at is not None:
+            return gettext("Erased")
         return f"{part.order.consignee_name} {part.order.consignee_phone}"
 
     @display(description=_("address"))
     def address(self, part: Suborder) -> str:
-        """Region and address."""
+        """Region and address, until it is erased."""
         return f"{part.order.consignee_region_name} {part.order.consignee_address}"
 
     @display(description=_("paid at"), ordering="order__paid_at")

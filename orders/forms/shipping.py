@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -14,12 +15,28 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from catalog.models import Warehouse
 from openplatform.core import clock
 from openplatform.core.admin.moments import require_year
 from openplatform.core.visible_text import require_visible
+from openplatform.imports.errors import CellInvalid
+from openplatform.imports.parsers import parse_code
 from orders.models import Carrier, OrderLine
 
 LINE_PREFIX = "line_"
+
+
+def require_waybill(text: str) -> None:
+    """As in the files that warehouses send.
+
+    :raises ValidationError: for anything but 1 to 64 letters, digits, dots, hyphens, underscores.
+    """
+    try:
+        parse_code(text)
+    except CellInvalid as fault:
+        raise ValidationError(
+            _("A waybill number is 1 to 64 letters, digits, dots, hyphens or underscores")
+        ) from fault
 
 
 class ShipForm(forms.Form):
@@ -33,7 +50,7 @@ class ShipForm(forms.Form):
     waybill_no = forms.CharField(
         label=_("Waybill number"),
         max_length=64,
-        validators=[require_visible],
+        validators=[require_waybill],
         widget=UnfoldAdminTextInputWidget(),
         help_text=_("The same waybill again is the same parcel and moves nothing"),
     )
@@ -68,3 +85,56 @@ class ShipForm(forms.Form):
         if not self.errors and not quantities:
             raise forms.ValidationError(_("Nothing is in the parcel"))
         return {**values, "quantities": quantities}
+
+
+class WaybillForm(forms.Form):
+    """Under which number a parcel goes on."""
+
+    carrier = forms.ModelChoiceField(
+        label=_("Carrier"),
+        queryset=Carrier.objects.filter(is_active=True).order_by("name"),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    waybill_no = forms.CharField(
+        label=_("Waybill number"),
+        max_length=64,
+        validators=[require_waybill],
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        validators=[require_visible],
+        widget=UnfoldAdminTextInputWidget(),
+    )
+
+
+class SettleForm(forms.Form):
+    """What was done about a parcel in trouble."""
+
+    settlement = forms.CharField(
+        label=_("Settlement"),
+        max_length=200,
+        validators=[require_visible],
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("What was agreed, with the carrier or with the merchant"),
+    )
+
+
+class ToShipForm(forms.Form):
+    """Which file of what is to be shipped."""
+
+    CSV, XLSX = "csv", "xlsx"
+
+    warehouse = forms.ModelChoiceField(
+        label=_("Warehouse"),
+        queryset=Warehouse.objects.order_by("code"),
+        required=False,
+        empty_label=_("All warehouses"),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    format = forms.ChoiceField(
+        label=_("Format"),
+        choices=[(XLSX, _("Excel workbook (XLSX)")), (CSV, "CSV")],
+        widget=UnfoldAdminSelectWidget(),
+    )

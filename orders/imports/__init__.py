@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orders.imports.freight import FREIGHT
 from orders.imports.shipments import SHIPMENTS
+from orders.imports.tracking import TRACKING
 
-RESOURCES = (SHIPMENTS,)
+RESOURCES = (FREIGHT, SHIPMENTS, TRACKING)

@@ -13,11 +13,16 @@ from openplatform.core.statements import send
 from openplatform.imports.errors import CellInvalid
 from openplatform.imports.parsers import parse_code, parse_time
 from openplatform.imports.resources import Column, Context, Importer, Resource, Row
-from orders.models import Shipment
+from orders.models import Shipment, ShipmentLine, WaybillChange
 from orders.services.shipping import add_shipment
 
 Parcel = tuple[str, str, str]
 
+# What the export of what is to be shipped says beside, for people.
+READABLE = (
+    "warehouse", "partner", "merchant_order_no", "paid_at", "goods", "consignee", "phone",
+    "address", "remark",
+)  # fmt: skip
 PART = re.compile(r"([0-9]{1,6}):([0-9]{1,7})", re.ASCII)
 MAX_LINES = 1000
 
@@ -51,8 +56,10 @@ def parse_waybill(text: str) -> str:
 
 
 def parse_quantities(text: str) -> dict[int, int]:
-    """Units by line number, of ``1:3 2:1``."""
-    parts = text.split()
+    """Units by line number, of ``1:3 2:1``. The apostrophe, by which the export keeps a spreadsheet
+    from reading a time of day, may stand before them.
+    """
+    parts = text.removeprefix("'").split()
     quantities: dict[int, int] = {}
     for part in parts:
         match = PART.fullmatch(part)
@@ -62,6 +69,10 @@ def parse_quantities(text: str) -> dict[int, int]:
     if len(quantities) < len(parts) or len(parts) > MAX_LINES:
         raise CellInvalid(_("A line stands here twice, or there are too many"))
     return quantities
+
+
+def ignore(text: str) -> None:
+    """Nothing, of a cell that is there for people."""
 
 
 class ShipmentImporter(Importer):
@@ -84,10 +95,12 @@ class ShipmentImporter(Importer):
         send(LOCK_STOCK, [suborder_nos]).rows()
         known = _list_known(suborder_nos)
         for row in self._rows:
-            if _parcel(row) in known:
+            if (contents := known.get(_parcel(row))) is None:
+                self._ship(row)
+            elif row.get("lines") in (None, contents):
                 self.context.count(unchanged=1)
             else:
-                self._ship(row)
+                self.refuse(row, "lines", _("This parcel is known, with other contents"))
 
     def _ship(self, row: Row) -> None:
         suborder_no, carrier_code, waybill_no = _parcel(row)
@@ -111,12 +124,24 @@ def _parcel(row: Row) -> Parcel:
     return (row.values["order_no"], row.values["carrier"], row.values["waybill_no"])
 
 
-def _list_known(suborder_nos: Collection[str]) -> set[Parcel]:
-    return set(
-        Shipment.objects.filter(suborder__order_no__in=suborder_nos).values_list(
-            "suborder__order_no", "carrier__code", "waybill_no"
-        )
+def _list_known(suborder_nos: Collection[str]) -> dict[Parcel, dict[int, int]]:
+    """What is in the parcels of these suborders, by their waybills and by those that they had: a
+    file that comes again after a number was corrected ships nothing twice.
+    """
+    shipments = Shipment.objects.filter(suborder__order_no__in=suborder_nos)
+    contents: dict[int, dict[int, int]] = {}
+    for shipment_id, line_no, quantity in ShipmentLine.objects.filter(
+        shipment__in=shipments
+    ).values_list("shipment_id", "line__line_no", "quantity"):
+        contents.setdefault(shipment_id, {})[line_no] = quantity
+    former = WaybillChange.objects.filter(shipment__in=shipments).values_list(
+        "shipment__suborder__order_no", "from_carrier__code", "from_waybill_no", "shipment_id"
     )
+    present = shipments.values_list("suborder__order_no", "carrier__code", "waybill_no", "id")
+    return {
+        (order_no, carrier, waybill_no): contents[shipment_id]
+        for order_no, carrier, waybill_no, shipment_id in (*former, *present)
+    }
 
 
 SHIPMENTS = Resource(
@@ -139,7 +164,9 @@ SHIPMENTS = Resource(
             ),
         ),
         Column("shipped_at", parse_time, help=_("When it left, like 2026-01-31 08:00; empty: now")),
+        *(Column(name, ignore, help=_("For people; not read")) for name in READABLE),
     ),
+    filled_in=("carrier", "waybill_no"),
     importer=ShipmentImporter,
     permissions=("orders.add_shipment", "orders.change_suborder"),
 )

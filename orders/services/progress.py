@@ -11,6 +11,7 @@ from orders.errors import OrderStateConflict
 from orders.messages import order_draft
 from orders.models import Order, OrderEvent, Suborder
 from orders.selectors.trees import read_trees, send_trees
+from orders.services.arrival import note_arrivals
 from orders.states import (
     ORDER_TRANSITIONS,
     SUBORDER_TRANSITIONS,
@@ -30,13 +31,14 @@ def lock_order(*, order_id: int) -> Order:
 
 def advance(order: Order, *, actor: str, now: datetime, reason: str = "") -> list[str]:
     """Step: bring a paid order and its parts to the states that follow from their facts, and count
-    its version up. Facts (quantities, refunds, when a part was delivered or completed) are written
+    its version up. Facts (quantities, refunds, parcels, when a part was completed) are written
     before; ``order`` is locked by the caller.
 
     :returns: the numbers of what came to another state, the order's own first.
     :raises OrderStateConflict: for a step that the tables of states do not have.
     """
     require_transaction()
+    note_arrivals(order_id=order.pk)
     changed = []
     statuses = []
     for part in order.suborders.order_by("id").prefetch_related("lines"):
@@ -55,6 +57,11 @@ def advance(order: Order, *, actor: str, now: datetime, reason: str = "") -> lis
         )
         statuses.append(status)
         if part.status != status:
+            allowed = SUBORDER_TRANSITIONS[SuborderStatus(part.status)]
+            if status not in allowed and SuborderStatus.SHIPPED in allowed:
+                # What leaves in a parcel that has arrived already passes through being shipped; so
+                # does what arrived before the rest of it was closed.
+                _move_part(order, part, SuborderStatus.SHIPPED, actor=actor, now=now, reason=reason)
             _move_part(order, part, status, actor=actor, now=now, reason=reason)
             changed.append(part.order_no)
     whole = paid_order_status(statuses)

@@ -1,4 +1,4 @@
-"""Goods leave the warehouse."""
+"""Goods leave the warehouse, and their parcels may go on under other numbers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,17 @@ from openplatform.core.errors import FieldInvalid, NotFound
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import require_transaction, transactional
 from orders.errors import OrderStateConflict, QuantityExceedsOrdered
-from orders.models import Carrier, Order, OrderLine, Shipment, ShipmentLine, Suborder
-from orders.services.progress import advance, tell
+from orders.models import (
+    Carrier,
+    Order,
+    OrderLine,
+    Shipment,
+    ShipmentLine,
+    Suborder,
+    WaybillChange,
+)
+from orders.services.parcel_progress import carry_over
+from orders.services.progress import advance, lock_order, tell
 from orders.states import SuborderStatus
 
 SHIPPABLE = (SuborderStatus.AWAITING_SHIPMENT, SuborderStatus.PARTLY_SHIPPED)
@@ -61,6 +70,70 @@ def ship_suborder(
             actor=actor,
             partner_id=order.partner_id,
         )
+    return shipment
+
+
+@transactional
+def change_waybill(
+    *,
+    shipment_no: str,
+    carrier_code: str,
+    waybill_no: str,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> Shipment:
+    """The shipment, from now on under another number or with another carrier; what it was before
+    is kept. Where it is starts anew, or is that of the parcel which this number is known for.
+
+    The same number again changes nothing.
+
+    1. Lock the order. 2. Check the carrier, and that no other parcel of the suborder has the
+    number. 3. Shipment and history, states, messages.
+
+    :raises NotFound: for an unknown shipment, or a carrier that is not in use.
+    :raises FieldInvalid: when another parcel of the same suborder has this number.
+    """
+    known = Shipment.objects.filter(shipment_no=shipment_no).select_related("suborder").first()
+    if known is None:
+        raise NotFound(_("There is no shipment with this number"), shipment_no=shipment_no)
+    order = lock_order(order_id=known.suborder.order_id)
+    shipment = Shipment.objects.select_related("carrier").get(pk=known.pk)
+    if (shipment.carrier.code, shipment.waybill_no) == (carrier_code, waybill_no):
+        return shipment
+    carrier = Carrier.objects.filter(code=carrier_code).first()
+    if carrier is None or not (carrier.is_active or carrier == shipment.carrier):
+        raise NotFound(
+            _("There is no such carrier in use"), pointer="/carrier", carrier=carrier_code
+        )
+    with_number = Shipment.objects.filter(carrier=carrier, waybill_no=waybill_no)
+    if with_number.filter(suborder=shipment.suborder_id).exists():
+        raise FieldInvalid(
+            _("Another parcel of this suborder has this number"), pointer="/waybill_no"
+        )
+    change = WaybillChange.objects.create(
+        shipment=shipment,
+        from_carrier=shipment.carrier,
+        from_waybill_no=shipment.waybill_no,
+        to_carrier=carrier,
+        to_waybill_no=waybill_no,
+        reason=reason,
+        actor=actor,
+        created_at=now,
+    )
+    shipment.carrier, shipment.waybill_no = carrier, waybill_no
+    shipment.save(update_fields=["carrier", "waybill_no"])
+    carry_over(shipment, now=now)
+    record_change(
+        action="change_waybill",
+        subject=shipment,
+        before={"carrier": change.from_carrier.code, "waybill_no": change.from_waybill_no},
+        after={"carrier": carrier_code, "waybill_no": waybill_no},
+        actor=actor,
+        partner_id=order.partner_id,
+        reason=reason,
+    )
+    _tell_of(order, "shipment.updated", shipment, actor=actor, now=now)
     return shipment
 
 
@@ -117,16 +190,19 @@ def add_shipment(
         lines[line_no].shipped_quantity += quantity
         ShipmentLine.objects.create(shipment=shipment, line=lines[line_no], quantity=quantity)
     OrderLine.objects.bulk_update(lines.values(), ["shipped_quantity"])
-    if not any(line.left_quantity for line in lines.values()):
-        part.shipped_at = shipped_at
-        part.save(update_fields=["shipped_at"])
+    carry_over(shipment, now=now)
     _take_from_stock(part, lines, parcel)
+    _tell_of(order, "shipment.created", shipment, actor=actor, now=now)
+    return shipment
+
+
+def _tell_of(order: Order, type: str, shipment: Shipment, *, actor: str, now: datetime) -> None:
+    """The states that follow from a parcel, and the messages about both."""
     changed = advance(order, actor=actor, now=now)
-    messages = [("shipment.created", [shipment.shipment_no])]
+    messages = [(type, [shipment.shipment_no])]
     if changed:
         messages.append(("order.status_changed", changed))
     tell(order, messages)
-    return shipment
 
 
 def _read_parcel(

@@ -140,7 +140,7 @@ def _import_rows(errand: _Errand) -> ImportReport:
             report=ImportReport(resource=resource.name, is_dry_run=errand.is_dry_run),
         )
         importer = resource.importer(context)
-        _take_rows(importer, columns, lines, errand.on_progress)
+        _take_rows(importer, columns, lines, errand)
     importer.finish()
     context.faults.refuse()
     connection.check_constraints()  # a dry run never comes to the commit that would check them
@@ -230,22 +230,28 @@ def _take_rows(
     importer: Importer,
     columns: Sequence[Column],
     lines: Iterator[Cells],
-    on_progress: Progress | None,
+    errand: _Errand,
 ) -> None:
     context = importer.context
+    filled_in = [
+        index for index, column in enumerate(columns) if column.name in errand.resource.filled_in
+    ]
     while chunk := list(islice(lines, CHUNK)):
         rows = []
         for number, cells in chunk:
             if not any(cells):
                 continue
             context.report.rows += 1
+            if filled_in and not any(cell for i in filled_in for cell in cells[i : i + 1]):
+                context.count(unchanged=1)
+                continue
             row = _parse_row(number, cells, columns, context.faults)
             if row is not None:
                 rows.append(row)
         if rows:
             importer.take(rows)
-        if on_progress is not None:
-            on_progress(context.report.rows)
+        if errand.on_progress is not None:
+            errand.on_progress(context.report.rows)
 
 
 def _parse_row(

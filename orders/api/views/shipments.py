@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from openplatform.core.api.caller import caller_of
+from openplatform.core import clock
+from openplatform.core.api.caller import actor_of, caller_of
+from openplatform.core.api.fields import EmptyRequest, read_body
 from openplatform.core.api.filters import require_known_parameters
 from openplatform.core.api.permissions import ANY_KEY
 from openplatform.core.api.views import PartnerAPIView
 from openplatform.core.scopes import Scope
+from openplatform.idempotency.api.headers import (
+    IDEMPOTENCY_KEY,
+    answer_response,
+    read_replay_key,
+)
 from orders.api.serializers import (
     CarriersSerializer,
+    ChildOrderSerializer,
+    OrderSerializer,
     ShipmentsSerializer,
 )
 from orders.selectors import orders as selectors
+from orders.services.receipt import receive_order
+
+EMPTY = EmptyRequest()
 
 
 class ListShipmentsView(PartnerAPIView):
@@ -33,6 +45,34 @@ class ListShipmentsView(PartnerAPIView):
                 partner_id=caller_of(request).partner_id, order_no=order_no
             )
         )
+
+
+class ReceiveOrderView(PartnerAPIView):
+    """Receipt."""
+
+    operation = "receive_order"
+    required_scope = Scope.ORDERS_WRITE
+
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
+        responses=PolymorphicProxySerializer(
+            component_name="OrderOrChildOrder",
+            serializers=[OrderSerializer, ChildOrderSerializer],
+            resource_type_field_name=None,
+        ),
+    )
+    def post(self, request: Request, order_no: str) -> Response:
+        """Report that a suborder was received; by a parent's number, all that were shipped."""
+        read_body(EMPTY, request.data)
+        answer = receive_order(
+            partner_id=caller_of(request).partner_id,
+            order_no=order_no,
+            actor=actor_of(request),
+            now=clock.now(),
+            replay=read_replay_key(request, {}),
+        )
+        return answer_response(answer)
 
 
 class ListCarriersView(PartnerAPIView):

@@ -32,14 +32,18 @@ def test_parcels_are_listed_by_part(shop: World, merchant: Merchant) -> None:
                         "shipment_no": first.shipment_no,
                         "carrier": carrier,
                         "waybill_no": "SF-1",
+                        "status": "pending",
                         "shipped_at": clock.to_text(first.shipped_at),
+                        "delivered_at": None,
                         "lines": [{"line_no": "1", "sku": "N", "quantity": 2}],
                     },
                     {
                         "shipment_no": second.shipment_no,
                         "carrier": carrier,
                         "waybill_no": "SF-2",
+                        "status": "pending",
                         "shipped_at": clock.to_text(second.shipped_at),
+                        "delivered_at": None,
                         "lines": [
                             {"line_no": "1", "sku": "N", "quantity": 1},
                             {"line_no": "2", "sku": "N2", "quantity": 1},

@@ -128,6 +128,50 @@ def test_rest_goes_with_a_second_parcel_of_the_same_file(desk: Desk, order_no: s
     ]
 
 
+def test_known_parcel_is_refused_when_other_lines_are_said_to_be_in_it(
+    desk: Desk, order_no: str
+) -> None:
+    desk.load("shipments", row(f"{order_no}-1", "SF-1", lines="1:1"))
+
+    faults = desk.faults(
+        "shipments",
+        row(f"{order_no}-2", "SF-2"),
+        row(f"{order_no}-1", "SF-1", lines="1:2"),
+    )
+
+    assert faults == [(3, "lines", "field_invalid")]
+    assert Shipment.objects.count() == 1
+    assert OrderLine.objects.get(line_no=1).shipped_quantity == 1
+
+
+def test_file_that_comes_again_after_a_number_was_corrected_ships_nothing_twice(
+    desk: Desk, order_no: str
+) -> None:
+    rows = [row(f"{order_no}-1", "SF-1", lines="1:1")]
+    desk.load("shipments", *rows)
+    shipping.change_waybill(
+        shipment_no=Shipment.objects.get().shipment_no,
+        carrier_code="sf",
+        waybill_no="SF-7",
+        reason="typing error",
+        actor="operator",
+        now=clock.now(),
+    )
+
+    again = desk.counts("shipments", *rows)
+
+    assert again == (0, 0, 1)
+    assert Shipment.objects.get().waybill_no == "SF-7"
+    assert OrderLine.objects.get(line_no=1).shipped_quantity == 1
+
+
+def test_one_waybill_may_hold_goods_of_two_parts(desk: Desk, order_no: str) -> None:
+    counts = desk.counts("shipments", row(f"{order_no}-1", "SF-1"), row(f"{order_no}-2", "SF-1"))
+
+    assert counts == (2, 0, 0)
+    assert Order.objects.get().status == "shipped"
+
+
 def test_dry_run_writes_nothing(desk: Desk, order_no: str) -> None:
     report = desk.load("shipments", row(f"{order_no}-1"), dry_run=True)
 
