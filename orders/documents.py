@@ -93,11 +93,72 @@ def shipment_document(shipment: Row) -> dict[str, Any]:
         "shipment_no": shipment["shipment_no"],
         "carrier": {"code": shipment["carrier_code"], "name": shipment["carrier_name"]},
         "waybill_no": shipment["waybill_no"],
+        "status": shipment["status"],
         "shipped_at": _time(shipment["shipped_at"]),
+        "delivered_at": _time(shipment["delivered_at"]),
         "lines": [
             {"line_no": str(line["line_no"]), "sku": line["sku"], "quantity": line["quantity"]}
             for line in shipment["lines"]
         ],
+    }
+
+
+def quote_document(
+    *,
+    quote_id: str | None,
+    expires_at: datetime | None,
+    region: str | None,
+    region_confidence: float | None,
+    errors: list[dict[str, Any]],
+    items: list[dict[str, Any]],
+    parts: Iterable[Row],
+    lines: Iterable[Row],
+    amounts: Mapping[str, Decimal] | None,
+    available: Decimal,
+) -> dict[str, Any]:
+    """``POST /orders/quotes``: nothing of warehouses, no number of units that there are.
+
+    ``parts`` and ``lines`` are those of a plan; without one, ``amounts`` is None.
+    """
+    lines_of: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        lines_of.setdefault(line["suborder"], []).append(_quoted_line(line))
+    return {
+        "quote_id": quote_id,
+        "expires_at": to_text(expires_at),
+        "orderable": not errors,
+        "errors": errors,
+        "region": region,
+        "region_confidence": region_confidence,
+        "currency": settings.CURRENCY,
+        "goods_amount": None if amounts is None else amounts["goods_amount"],
+        "freight_amount": None if amounts is None else amounts["freight_amount"],
+        "total_amount": None if amounts is None else amounts["total_amount"],
+        "available_after": None if amounts is None else available - amounts["total_amount"],
+        "items": items,
+        "suborders": [
+            {
+                "goods_amount": part["goods_amount"],
+                "freight_amount": part["freight_amount"],
+                "total_amount": part["total_amount"],
+                "freight": part["freight_details"],
+                "lines": lines_of[part["order_no"]],
+            }
+            for part in parts
+        ],
+    }
+
+
+def _quoted_line(line: Row) -> dict[str, Any]:
+    return {
+        "sku": line["sku"],
+        "name": line["name"],
+        "quantity": line["quantity"],
+        "purchase_price": _amount(line["purchase_price"]),
+        "market_price": _amount(line["market_price"]),
+        "sale_price": _amount(line["sale_price"]),
+        "tax_rate": _rate(line["tax_rate"]),
+        "amount": _amount(line["amount"]),
     }
 
 
@@ -109,8 +170,14 @@ def _consignee(order: Row) -> dict[str, Any] | None:
         "name": order["consignee_name"],
         "phone": order["consignee_phone"],
         "region": order["consignee_region_id"],
+        "region_confidence": _confidence(order["region_confidence"]),
         "address": order["consignee_address"],
     }
+
+
+def _confidence(confidence: Decimal | float | None) -> float | None:
+    """As ``POST /regions/resolve`` tells it."""
+    return None if confidence is None else float(confidence)
 
 
 def _suborder_document(

@@ -1,4 +1,4 @@
-"""What a merchant asks for when it places an order."""
+"""What a merchant asks for when it places an order, or asks what one would cost."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 
 import orjson
+
+
+class OnShortage(StrEnum):
+    """What becomes of a line that there is not enough stock for."""
+
+    REJECT = "reject"
+    DROP_LINE = "drop_line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +29,11 @@ class RequestedItem:
 
 @dataclass(frozen=True, slots=True)
 class Consignee:
-    """Who gets the goods, and where."""
+    """Who gets the goods, and where. Without ``region`` it is looked for in the address."""
 
     name: str
     phone: str
-    region: str
+    region: str | None
     address: str
 
 
@@ -36,18 +44,23 @@ class OrderRequest:
     merchant_order_no: str
     items: Sequence[RequestedItem]
     consignee: Consignee
+    on_shortage: OnShortage = OnShortage.REJECT
     remark: str = ""
     purchase_order_no: str = ""
+    quote_id: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self) -> bytes:
         """What makes a request "the same": SKUs, quantities and consignee."""
         who = self.consignee
         return hashlib.sha256(
-            orjson.dumps(
-                [
-                    sorted((item.sku, item.quantity) for item in self.items),
-                    [who.name, who.phone, who.region, who.address],
-                ]
-            )
+            orjson.dumps([self.sorted_items(), [who.name, who.phone, who.region, who.address]])
         ).digest()
+
+    def goods_fingerprint(self, region: str) -> bytes:
+        """What a quote stands for: SKUs, quantities and region."""
+        return hashlib.sha256(orjson.dumps([self.sorted_items(), region])).digest()
+
+    def sorted_items(self) -> list[tuple[str, int]]:
+        """SKUs and quantities, in whatever order they were asked for."""
+        return sorted((item.sku, item.quantity) for item in self.items)

@@ -8,6 +8,7 @@ crossing is told once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -35,32 +36,37 @@ def _has_fallen(before: str) -> str:
 # An order is spent on the day of its hold, which is told under the lock and does not go back.
 TODAY = f"(greatest(clock_timestamp(), last_hold_at) AT TIME ZONE '{ZONE}')::date"
 SPENT_TODAY = f"CASE WHEN spent_on >= {TODAY} THEN spent_amount ELSE 0 END"
-HOLD = f"""
-    WITH wallet AS (
+# Steps of a statement, behind a `due (partner_id, order_no, amount)` with at most one row: the
+# amount is set aside for an order. `held` has the entry, and whether the balance has fallen low.
+HOLD_STEPS = f"""wallet AS (
         UPDATE accounts_wallet
-        SET held_amount = held_amount + %(amount)s, last_hold_no = last_hold_no + 1,
+        SET held_amount = held_amount + amount, last_hold_no = last_hold_no + 1,
             last_hold_at = greatest(clock_timestamp(), last_hold_at),
             open_orders = open_orders + 1,
             spent_on = greatest(spent_on, {TODAY}),
-            spent_amount = least({SPENT_TODAY} + %(amount)s, %(limit)s - 0.01)
-        WHERE partner_id = %(partner_id)s
-            AND balance + credit_limit - held_amount >= %(amount)s
-            AND held_amount + %(amount)s < %(limit)s
+            spent_amount = least({SPENT_TODAY} + amount, {money.LIMIT} - 0.01)
+        FROM due
+        WHERE accounts_wallet.partner_id = due.partner_id
+            AND balance + credit_limit - held_amount >= amount
+            AND held_amount + amount < {money.LIMIT}
             AND open_orders < max_open_orders
-            AND (
-                daily_spending_cap IS NULL
-                OR {SPENT_TODAY} + %(amount)s <= daily_spending_cap
-            )
-        RETURNING last_hold_no, last_hold_at, held_amount, alert_threshold,
+            AND (daily_spending_cap IS NULL OR {SPENT_TODAY} + amount <= daily_spending_cap)
+        RETURNING accounts_wallet.*, due.order_no, due.amount,
             balance + credit_limit - held_amount AS available
-    )
-    INSERT INTO accounts_holdentry
-        (partner_id, hold_no, kind, amount, held_after, order_no, created_at)
-    SELECT %(partner_id)s, last_hold_no, 'held', %(amount)s, held_amount, %(order_no)s,
-        last_hold_at
-    FROM wallet
-    RETURNING hold_no, (SELECT {_has_fallen("available + %(amount)s")} FROM wallet)
-"""  # noqa: S608 - put together from constants
+    ), held AS (
+        INSERT INTO accounts_holdentry
+            (partner_id, hold_no, kind, amount, held_after, order_no, created_at)
+        SELECT partner_id, last_hold_no, 'held', amount, held_amount, order_no, last_hold_at
+        FROM wallet
+        RETURNING hold_no, (SELECT {_has_fallen("available + amount")} FROM wallet) AS has_fallen
+    )"""  # noqa: S608 - put together from constants
+HOLD = f"""
+    WITH due AS (
+        SELECT %(partner_id)s::bigint AS partner_id, %(order_no)s::text AS order_no,
+            %(amount)s::numeric AS amount
+    ), {HOLD_STEPS}
+    SELECT hold_no, has_fallen FROM held
+"""  # noqa: S608 - as above
 ROOM = f"""
     SELECT balance + credit_limit - held_amount, daily_spending_cap,
         ({SPENT_TODAY})::numeric(14, 2), open_orders, max_open_orders
@@ -90,31 +96,31 @@ RELEASE = f"""
     FROM wallet
     RETURNING hold_no
 """  # noqa: S608 - as above
-PAY = """
-    WITH wallet AS (
+# Steps of a statement, behind a `due (partner_id, order_no, amount)` with at most one row: the hold
+# of an order becomes its payment. A hold is always covered. `booked` has the entry.
+PAYMENT_STEPS = """wallet AS (
         UPDATE accounts_wallet
-        SET balance = balance - %(amount)s, held_amount = held_amount - %(amount)s,
+        SET balance = balance - due.amount, held_amount = held_amount - due.amount,
             open_orders = open_orders - 1,
             last_entry_no = last_entry_no + 1, last_hold_no = last_hold_no + 1,
             last_entry_at = greatest(clock_timestamp(), last_entry_at),
             last_hold_at = greatest(clock_timestamp(), last_hold_at)
-        WHERE partner_id = %(partner_id)s
-        RETURNING last_entry_no, last_entry_at, balance, last_hold_no, last_hold_at, held_amount
-    ), paid AS (
+        FROM due
+        WHERE accounts_wallet.partner_id = due.partner_id
+        RETURNING accounts_wallet.*, due.order_no, due.amount
+    ), unheld AS (
         INSERT INTO accounts_holdentry
             (partner_id, hold_no, kind, amount, held_after, order_no, created_at)
-        SELECT %(partner_id)s, last_hold_no, 'paid', -%(amount)s, held_amount, %(order_no)s,
-            last_hold_at
+        SELECT partner_id, last_hold_no, 'paid', -amount, held_amount, order_no, last_hold_at
         FROM wallet
-    )
-    INSERT INTO accounts_ledgerentry
-        (partner_id, entry_no, kind, amount, balance_after, document, document_no, order_no,
-         suborder_no, aftersale_no, note, created_at)
-    SELECT %(partner_id)s, last_entry_no, 'order_payment', -%(amount)s, balance, 'order',
-        %(order_no)s, %(order_no)s, '', '', '', last_entry_at
-    FROM wallet
-    RETURNING entry_no
-"""
+    ), booked AS (
+        INSERT INTO accounts_ledgerentry
+            (partner_id, entry_no, kind, amount, balance_after, document, document_no, order_no,
+             suborder_no, aftersale_no, note, created_at)
+        SELECT partner_id, last_entry_no, 'order_payment', -amount, balance, 'order', order_no,
+            order_no, '', '', '', last_entry_at
+        FROM wallet
+    )"""
 # `amount` is signed here. What is the merchant's own is its balance without what orders hold.
 BOOK = f"""
     WITH wallet AS (
@@ -136,6 +142,34 @@ BOOK = f"""
     RETURNING id, entry_no, balance_after,
         (SELECT {_has_fallen("available - %(amount)s")} FROM wallet)
 """  # noqa: S608 - as above
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is left for orders: of the money, of the day's cap, of the number that may be open."""
+
+    available: Decimal
+    cap: Decimal | None
+    spent: Decimal
+    open_orders: int
+    max_open_orders: int
+
+    def refusals_of(self, amount: Decimal) -> list[DomainError]:
+        """Every reason why an amount cannot be held, with what is missing."""
+        refusals: list[DomainError] = []
+        if amount > self.available or amount >= money.LIMIT:
+            refusals.append(_insufficient(max(amount - self.available, money.CENT), amount))
+        if self.cap is not None and self.spent + amount > self.cap:
+            refusals.append(
+                SpendingCapExceeded(
+                    spending_cap=money.to_text(self.cap),
+                    spent_today=money.to_text(self.spent),
+                    total_amount=money.to_text(amount),
+                )
+            )
+        if self.open_orders >= self.max_open_orders:
+            refusals.append(TooManyOpenOrders(maximum=self.max_open_orders))
+        return refusals
 
 
 def open_wallet(
@@ -165,7 +199,7 @@ def open_wallet(
 
 def send_hold(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
     """Step: set an amount aside for an order; to be ended by :func:`require_held`."""
-    return _send(HOLD, partner_id, amount, order_no=order_no, limit=money.LIMIT)
+    return _send(HOLD, partner_id, amount, order_no=order_no)
 
 
 def require_held(held: Sent, *, partner_id: int, amount: Decimal) -> None:
@@ -174,9 +208,17 @@ def require_held(held: Sent, *, partner_id: int, amount: Decimal) -> None:
     :raises BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders: when nothing was held.
     """
     row = held.row()
-    if row is None:
+    settle_hold(None if row is None else row[1], partner_id=partner_id, amount=amount)
+
+
+def settle_hold(has_fallen: bool | None, *, partner_id: int, amount: Decimal) -> None:
+    """Step: the same for a service that took the steps into a statement of its own.
+
+    :param has_fallen: what `held` says; None when it has no row.
+    :raises BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders: when nothing was held.
+    """
+    if has_fallen is None:
         raise refusal_of_hold(partner_id=partner_id, amount=amount)
-    _hold_no, has_fallen = row
     if has_fallen:
         announce_low_balance(partner_id=partner_id)
 
@@ -184,11 +226,6 @@ def require_held(held: Sent, *, partner_id: int, amount: Decimal) -> None:
 def send_release(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
     """Step: end the hold of an order that will not be paid."""
     return _send(RELEASE, partner_id, amount, order_no=order_no)
-
-
-def send_payment(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
-    """Step: turn the hold of an order into its payment; a hold is always covered."""
-    return _send(PAY, partner_id, amount, order_no=order_no)
 
 
 def book(
@@ -248,19 +285,24 @@ def book(
 
 def refusal_of_hold(*, partner_id: int, amount: Decimal) -> DomainError:
     """Why an amount cannot be held, with what is missing: money, room under the cap, or order."""
-    row = send(ROOM, {"partner_id": partner_id}).row()
+    refusals = read_room(send_room(partner_id=partner_id)).refusals_of(amount)
+    # None by now, when somebody else made room after the hold was refused.
+    return refusals[0] if refusals else _insufficient(money.CENT, amount)
+
+
+def send_room(*, partner_id: int) -> Sent:
+    """Ask what can be held at this moment; read it with :func:`read_room`."""
+    return send(ROOM, {"partner_id": partner_id})
+
+
+def read_room(sent: Sent) -> Room:
+    """A look without a lock: the hold decides."""
+    row = sent.row()
     assert row is not None  # noqa: S101 - every partner has a wallet
-    available, cap, spent, open_orders, max_open_orders = row
-    if available >= amount and amount < money.LIMIT:
-        if cap is not None and spent + amount > cap:
-            return SpendingCapExceeded(
-                spending_cap=money.to_text(cap),
-                spent_today=money.to_text(spent),
-                total_amount=money.to_text(amount),
-            )
-        if open_orders >= max_open_orders:
-            return TooManyOpenOrders(maximum=max_open_orders)
-    missing = max(amount - available, money.CENT)
+    return Room(*row)
+
+
+def _insufficient(missing: Decimal, amount: Decimal) -> BalanceInsufficient:
     return BalanceInsufficient(
         balance_missing=money.to_text(missing), total_amount=money.to_text(amount)
     )

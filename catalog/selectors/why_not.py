@@ -136,32 +136,51 @@ def get_availability(
         _refusals(facts.get(question.sku), question, f"/items/{index}")
         for index, question in enumerate(questions)
     ]
-    remedies = _get_remedies(
-        {
-            (facts[question.sku].sku_id, type(refusal))
+    explained = explain(
+        [
+            (facts.get(question.sku), question.quantity, found)
             for question, found in zip(questions, refusals, strict=True)
-            for refusal in found
-            if isinstance(refusal, SkuOffShelf | RegionNotServed)
-        }
+        ]
     )
     return [
         {
             "sku": question.sku,
             "quantity": question.quantity,
             "region": region,
-            "orderable": not found,
-            "errors": [
-                {
-                    "pointer": refusal.pointer,
-                    "code": refusal.code,
-                    "detail": str(refusal.detail),
-                    **refusal.facts,
-                    **_remedy(refusal, facts.get(question.sku), question.quantity, remedies),
-                }
-                for refusal in found
-            ],
+            "orderable": not errors,
+            "errors": errors,
         }
-        for question, found in zip(questions, refusals, strict=True)
+        for question, errors in zip(questions, explained, strict=True)
+    ]
+
+
+def explain(
+    refused: Sequence[tuple[LineFacts | None, int, Sequence[DomainError]]],
+) -> list[list[dict[str, Any]]]:
+    """Refusals as they are answered, with what would fix them.
+
+    :param refused: for each line what is known of it, the quantity asked for, and why not.
+    """
+    remedies = _get_remedies(
+        {
+            (facts.sku_id, type(refusal))
+            for facts, _quantity, found in refused
+            for refusal in found
+            if facts is not None and isinstance(refusal, SkuOffShelf | RegionNotServed)
+        }
+    )
+    return [
+        [
+            {
+                "pointer": refusal.pointer,
+                "code": refusal.code,
+                "detail": str(refusal.detail),
+                **refusal.facts,
+                **_remedy(refusal, facts, quantity, remedies),
+            }
+            for refusal in found
+        ]
+        for facts, quantity, found in refused
     ]
 
 

@@ -42,7 +42,11 @@ def test_order_goes_to_the_successor_when_the_region_is_retired(
 
     assert response.status_code == 201
     body = response.json()
-    assert body["consignee"] == {**CONSIGNEE, "region": GUANGZHOU}
+    assert body["consignee"] == {
+        **CONSIGNEE,
+        "region": GUANGZHOU,
+        "region_confidence": None,
+    }
     order = Order.objects.get()
     assert order.consignee_region_id == GUANGZHOU
     assert order.consignee_region_name == "广东省 广州市 天河区"
