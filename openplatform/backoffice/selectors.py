@@ -14,13 +14,16 @@ from accounts.spending import Runway, get_runway
 from catalog.models import Stock
 from openplatform.core import money
 from openplatform.core.clock import PLATFORM_ZONE
+from openplatform.core.statements import send_spelled_out
 from openplatform.messaging.models import Outbox
-from orders.models import Order, Suborder
+from orders.models import Order
 from orders.services.shipping import SHIPPABLE
 from orders.states import OrderStatus
 
 CHART_DAYS = 14
 KEYS_END_WITHIN = timedelta(days=30)
+# With the values in the statement the planner sees that the index of these states has them all.
+TO_SHIP = "SELECT count(*) FROM orders_suborder WHERE status = ANY(%(statuses)s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,9 @@ def count_pending_payment() -> int:
 
 def count_to_ship() -> int:
     """Suborders with something left to ship."""
-    return Suborder.objects.filter(status__in=SHIPPABLE).count()
+    row = send_spelled_out(TO_SHIP, {"statuses": [status.value for status in SHIPPABLE]}).row()
+    assert row is not None  # noqa: S101 - an aggregate always has a row
+    return int(row[0])
 
 
 def list_low_wallets() -> QuerySet[Wallet]:

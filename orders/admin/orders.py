@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Prefetch, Sum
+from django.contrib import admin, messages
+from django.db.models import Prefetch, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
@@ -19,18 +20,44 @@ from openplatform.core.admin.decorators import display
 from openplatform.core.admin.model_admins import (
     ReadOnlyAdmin,
 )
+from openplatform.core.admin.paging import BoundedPaginator
+from openplatform.core.statements import any_of
 from orders.admin.badges import STATUS_COLOURS, STATUS_NAMES
+from orders.admin.changes import OrderChanges
+from orders.admin.shipments import PARCEL_COLOURS
 from orders.models import (
     Order,
     OrderEvent,
     Shipment,
+    Split,
     Suborder,
 )
+from orders.selectors.search import find_orders
+from orders.selectors.timeline import get_timeline_document
 from orders.services.shipping import SHIPPABLE
+from orders.timeline import Kind
+
+MONEY_COLOURS = {
+    Kind.HELD: "warning",
+    Kind.RELEASED: "neutral",
+    Kind.PAID: "success",
+    Kind.SPLIT: "info",
+    Kind.REFUNDED: "danger",
+}
+
+
+def show_timeline(order: Order) -> dict[str, Any]:
+    """The money of an order as ``backoffice/order_money.html`` shows it."""
+    timeline = get_timeline_document(partner_id=order.partner_id, order_no=order.order_no)
+    for entry in timeline["entries"]:
+        kind = Kind(entry["kind"])
+        entry["label"], entry["colour"] = kind.label, MONEY_COLOURS[kind]
+        entry["at"] = datetime.fromisoformat(entry["at"])
+    return timeline
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin):
+class OrderAdmin(OrderChanges, ReadOnlyAdmin):
     """Orders, with their parts, parcels and history."""
 
     list_display = (
@@ -44,8 +71,13 @@ class OrderAdmin(ReadOnlyAdmin):
         ("total_amount", RangeNumericFilter),
     )
     list_select_related = ("partner",)
-    search_fields = ("order_no", "suborders__order_no", "merchant_order_no", "consignee_phone")
-    search_help_text = _("Order number, merchant's order number or phone of the consignee")
+    search_fields = ("order_no",)  # what is searched, get_search_results says
+    search_help_text = _(
+        "Beginning of a number (order, suborder, merchant's order, purchase order, shipment,"
+        " waybill), of the consignee's phone or name"
+    )
+    show_full_result_count = False
+    paginator = BoundedPaginator
     list_before_template = "backoffice/totals.html"
     totals = {_("total"): Sum("total_amount")}
     fieldsets = (
@@ -59,6 +91,7 @@ class OrderAdmin(ReadOnlyAdmin):
                     ("total_amount", "refunded_amount"),
                     ("created_at", "expires_at"),
                     ("paid_at", "cancelled_at"),
+                    ("closed_at", "close_reason"),
                 )
             },
         ),
@@ -68,15 +101,38 @@ class OrderAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("consignee_name", "consignee_phone"),
                     ("consignee_region_name", "consignee_address"),
+                    ("region_confidence", "consignee_erased_at"),
                 )
             },
         ),
         (
             _("From the merchant"),
-            {"fields": ("remark", "purchase_order_no", "metadata"), "classes": ("collapse",)},
+            {
+                "fields": (
+                    ("purchase_order_no", "quote_id"),
+                    ("remark", "dropped"),
+                    "metadata",
+                ),
+                "classes": ("collapse",),
+            },
         ),
     )
+    actions_detail = OrderChanges.change_actions
     change_form_outer_after_template = "backoffice/order_parts.html"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """The orders among them that :func:`find_orders` finds."""
+        if not search_term.strip():
+            return queryset, False
+        found = find_orders(search_term)
+        if found.is_cut:
+            messages.info(
+                request,
+                _("Many orders fit; type more of the number or name to see the right ones"),
+            )
+        return queryset.filter(pk__in=any_of(found.order_ids)), False
 
     def change_view(
         self,
@@ -87,15 +143,23 @@ class OrderAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """With the suborders, their lines and parcels."""
         order_id = int(object_id) if object_id.isdecimal() else 0
-        shipped = Shipment.objects.select_related("carrier").prefetch_related("lines__line")
+        shipped = Shipment.objects.select_related("carrier").prefetch_related(
+            "lines__line", "waybill_changes__from_carrier"
+        )
         parts = (
             Suborder.objects.filter(order_id=order_id)
             .select_related("warehouse", "split_from")
             .prefetch_related("lines", Prefetch("shipments", shipped))
             .order_by("id")
         )
+        order = Order.objects.filter(pk=order_id).only("partner_id", "order_no").first()
         context = {
             "parts": parts,
+            "timeline": order and show_timeline(order),
+            "rearranged": Split.objects.filter(source__order_id=order_id)
+            .select_related("source", "suborder", "from_warehouse", "to_warehouse")
+            .order_by("id"),
+            "parcel_colours": PARCEL_COLOURS,
             "events": OrderEvent.objects.filter(order_id=order_id).order_by("id"),
             "names": STATUS_NAMES,
             "shippable": SHIPPABLE,

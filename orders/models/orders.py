@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -87,10 +88,15 @@ class Order(models.Model):
         verbose_name_plural = _("orders")
         ordering = ("-id",)
         constraints = [
-            models.UniqueConstraint(fields=["order_no"], name="order_no_unique"),
+            # In the order of bytes, whatever the database's collation: numbers are found by their
+            # beginnings, too. The merchant's number comes first because operators know no partner.
             models.UniqueConstraint(
-                fields=["partner", "merchant_order_no"],
+                fields=["order_no"], name="order_no_unique", opclasses=["varchar_pattern_ops"]
+            ),
+            models.UniqueConstraint(
+                fields=["merchant_order_no", "partner"],
                 name="order_merchant_order_no_unique_per_partner",
+                opclasses=["varchar_pattern_ops", "int8_ops"],
             ),
             models.UniqueConstraint(
                 fields=["quote_id"],
@@ -111,7 +117,33 @@ class Order(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["partner", "updated_at", "id"], name="order_updated_at"),
+            # For lists by update, with a status or without (orders/selectors/lists.py).
+            models.Index(
+                fields=["partner", "status", "updated_at", "id"], name="order_status_updated_at"
+            ),
+            models.Index(
+                fields=["partner", "status", "created_at"], name="order_status_created_at"
+            ),
+            # Orders come in the order of time, and hardly move: a range of pages tells its times.
+            BrinIndex(fields=["created_at"], name="order_created_at", pages_per_range=32),
+            models.Index(
+                fields=["consignee_phone"],
+                condition=~models.Q(consignee_phone=""),
+                name="order_consignee_phone",
+                opclasses=["varchar_pattern_ops"],
+            ),
+            models.Index(
+                fields=["consignee_name", "id"],  # many have one name; the newest come first
+                condition=~models.Q(consignee_name=""),
+                name="order_consignee_name",
+                opclasses=["varchar_pattern_ops", "int8_ops"],
+            ),
+            models.Index(
+                fields=["purchase_order_no"],
+                condition=~models.Q(purchase_order_no=""),
+                name="order_purchase_order_no",
+                opclasses=["varchar_pattern_ops"],
+            ),
             models.Index(
                 fields=["expires_at"],
                 condition=models.Q(status="pending_payment"),
@@ -171,7 +203,9 @@ class Suborder(models.Model):
         verbose_name_plural = _("suborders")
         ordering = ("order", "id")
         constraints = [
-            models.UniqueConstraint(fields=["order_no"], name="suborder_no_unique"),
+            models.UniqueConstraint(
+                fields=["order_no"], name="suborder_no_unique", opclasses=["varchar_pattern_ops"]
+            ),
             models.CheckConstraint(
                 condition=models.Q(
                     total_amount=models.F("goods_amount") + models.F("freight_amount")
@@ -193,6 +227,11 @@ class Suborder(models.Model):
                 fields=["receipt_due_at"],
                 condition=models.Q(status__in=["shipped", "delivered"]),
                 name="suborder_receipt_due_at",
+            ),
+            models.Index(
+                fields=["warehouse", "id"],
+                condition=models.Q(status__in=["awaiting_shipment", "partly_shipped"]),
+                name="suborder_to_ship",
             ),
         ]
 

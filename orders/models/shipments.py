@@ -71,7 +71,11 @@ class Shipment(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["waybill_no"], name="shipment_waybill_no"),
+            models.Index(
+                fields=["waybill_no"],
+                name="shipment_waybill_no",
+                opclasses=["varchar_pattern_ops"],
+            ),
             models.Index(
                 fields=["troubled_at"],
                 condition=models.Q(troubled_at__isnull=False, settled_at__isnull=True),

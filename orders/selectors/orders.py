@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts.models import HoldEntry
 from openplatform.core.statements import send
 from orders.documents import child_document, list_document
-from orders.models import Carrier, Order
+from orders.models import Carrier
 from orders.selectors.own import require_own
 from orders.selectors.trees import OrderTree, read_trees, send_trees
 
@@ -19,38 +17,6 @@ PARENT = """
     JOIN orders_order "order" ON "order".id = part.order_id
     WHERE part.order_no = %s
 """
-
-
-def list_orders(*, partner_id: int) -> QuerySet[Order]:
-    """A partner's orders."""
-    return Order.objects.filter(partner_id=partner_id)
-
-
-def page_by_placement(
-    *, partner_id: int, orders: QuerySet[Order], before: int | None, limit: int
-) -> list[tuple[int, str]]:
-    """The newest of some orders as (placement, order number), the newest first.
-
-    The placement is the number of the order's hold, given under the wallet's lock: unlike times
-    and primary keys it is in order of commit, so no order appears behind one already read.
-    """
-    holds = HoldEntry.objects.filter(
-        partner_id=partner_id, kind=HoldEntry.Kind.HELD, order_no__in=orders.values("order_no")
-    )
-    if before is not None:
-        holds = holds.filter(hold_no__lt=before)
-    return list(holds.order_by("-hold_no").values_list("hold_no", "order_no")[:limit])
-
-
-def page_by_update(
-    *, orders: QuerySet[Order], after: tuple[datetime, int] | None, limit: int
-) -> list[Order]:
-    """Some orders by (``updated_at``, ``id``), the least recently updated first."""
-    if after is not None:
-        updated_at, order_id = after
-        later = orders.filter(updated_at__gt=updated_at)
-        orders = orders.filter(updated_at=updated_at, id__gt=order_id) | later
-    return list(orders.order_by("updated_at", "id")[:limit])
 
 
 def get_list_documents(order_nos: list[str]) -> dict[str, dict[str, Any]]:
@@ -66,7 +32,7 @@ def get_order_document(*, partner_id: int, order_no: str) -> dict[str, Any]:
 
     :raises NotFound: when the partner has no such order.
     """
-    tree, is_child = _find(partner_id=partner_id, order_no=order_no)
+    tree, is_child = find_tree(partner_id=partner_id, order_no=order_no)
     document = tree.document()
     return child_document(document, order_no) if is_child else document
 
@@ -76,7 +42,7 @@ def get_shipments_document(*, partner_id: int, order_no: str) -> dict[str, Any]:
 
     :raises NotFound: when the partner has no such order.
     """
-    tree, is_child = _find(partner_id=partner_id, order_no=order_no)
+    tree, is_child = find_tree(partner_id=partner_id, order_no=order_no)
     return {
         "results": [
             {name: part[name] for name in ("order_no", "parent_order_no", "status", "shipments")}
@@ -91,8 +57,11 @@ def list_carriers() -> QuerySet[Carrier]:
     return Carrier.objects.filter(is_active=True)
 
 
-def _find(*, partner_id: int, order_no: str) -> tuple[OrderTree, bool]:
-    """The order with this number, or of the suborder with it; and whether it was the latter."""
+def find_tree(*, partner_id: int, order_no: str) -> tuple[OrderTree, bool]:
+    """The order with this number, or of the suborder with it; and whether it was the latter.
+
+    :raises NotFound: when the partner has no such order.
+    """
     trees = read_trees(send_trees([order_no]))
     if trees:
         return require_own(trees, partner_id), False

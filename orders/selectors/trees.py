@@ -17,7 +17,8 @@ TREES = """
         "order".status, "order".version, "order".goods_amount, "order".freight_amount,
         "order".total_amount, "order".refunded_amount, "order".remark, "order".purchase_order_no,
         "order".metadata::text AS metadata, "order".consignee_name, "order".consignee_phone,
-        "order".consignee_region_id, "order".consignee_address, "order".consignee_erased_at,
+        "order".consignee_region_id, "order".region_confidence, "order".consignee_address,
+        "order".consignee_erased_at,
         "order".quote_id, "order".dropped::text AS dropped, "order".expires_at,
         "order".created_at, "order".updated_at, "order".paid_at, "order".cancelled_at,
         "order".closed_at, "order".close_reason, "order".fingerprint,
@@ -60,6 +61,7 @@ TREES = """
                 'suborder', part.order_no, 'shipment_no', shipment.shipment_no,
                 'carrier_code', carrier.code, 'carrier_name', carrier.name,
                 'waybill_no', shipment.waybill_no, 'shipped_at', shipment.shipped_at,
+                'status', shipment.status, 'delivered_at', shipment.delivered_at,
                 'lines', (
                     SELECT json_agg(json_build_object(
                         'line_no', line.line_no, 'sku', line.sku_code,

@@ -185,7 +185,8 @@ class ModelAdmin(unfold.ModelAdmin):
         return HttpResponseRedirect(edits.get_trail().url_of(row))
 
     def _add_up(self, changelist: Any) -> list[tuple[str, Any]]:
-        if changelist.result_count > MAX_ROWS_FOR_TOTALS:
+        is_cut = getattr(changelist.paginator, "is_cut", False)
+        if is_cut or changelist.result_count > MAX_ROWS_FOR_TOTALS:
             return []
         sums = changelist.queryset.order_by().aggregate(
             **{f"sum_{index}": total for index, total in enumerate(self.totals.values())}

@@ -5,15 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from openplatform.core import clock
 from openplatform.core.api.caller import caller_of
-from openplatform.core.api.filters import filter_queryset
-from openplatform.core.api.pagination import PAGE_PARAMETERS, Page, page_body, read_page
+from openplatform.core.api.filters import read_filters
+from openplatform.core.api.pagination import (
+    PAGE_PARAMETERS,
+    Page,
+    number_after,
+    page_body,
+    read_page,
+)
 from openplatform.core.api.views import PartnerAPIView
 from openplatform.core.errors import CursorInvalid
 from openplatform.core.horizon import get_as_of
@@ -22,8 +27,8 @@ from orders.api.filters import OrderFilter
 from orders.api.serializers import (
     OrderListSerializer,
 )
-from orders.models import Order
 from orders.selectors import orders as selectors
+from orders.selectors.lists import OrderQuery, page_by_placement, page_by_update
 
 
 class ListOrdersView(PartnerAPIView):
@@ -47,44 +52,38 @@ class ListOrdersView(PartnerAPIView):
     )
     def get(self, request: Request) -> Response:
         """The newest first; with ``updated_after`` the least recently updated first."""
-        own = selectors.list_orders(partner_id=caller_of(request).partner_id)
-        orders = filter_queryset(OrderFilter, request, own)
-        if "updated_after" in request.query_params:
-            return Response(_by_update(request, orders))
-        return Response(_by_placement(request, orders))
+        asked = {name: value or None for name, value in read_filters(OrderFilter, request).items()}
+        updated_after = asked.pop("updated_after")
+        query = OrderQuery(partner_id=caller_of(request).partner_id, **asked)
+        if updated_after is not None:
+            return Response(_by_update(request, query, updated_after))
+        return Response(_by_placement(request, query))
 
 
-def _by_placement(request: Request, orders: QuerySet[Order]) -> dict[str, Any]:
+def _by_placement(request: Request, query: OrderQuery) -> dict[str, Any]:
     page = read_page(request, order="placement")
-    rows = selectors.page_by_placement(
-        partner_id=caller_of(request).partner_id,
-        orders=orders,
-        before=None if page.after is None else _integer(page.after[0]),
-        limit=page.limit + 1,
-    )
-    documents = selectors.get_list_documents([order_no for _, order_no in rows[: page.limit]])
+    rows = page_by_placement(query, before=number_after(page), limit=page.limit + 1)
+    documents = selectors.get_list_documents([row.order_no for row in rows[: page.limit]])
     return page_body(
         request,
         page,
         rows,
-        position=lambda row: [row[0]],
-        show=lambda row: documents[row[1]],
+        position=lambda row: [row.hold_no],
+        show=lambda row: documents[row.order_no],
     )
 
 
-def _by_update(request: Request, orders: QuerySet[Order]) -> dict[str, Any]:
+def _by_update(request: Request, query: OrderQuery, since: datetime) -> dict[str, Any]:
     as_of = get_as_of()  # before the rows are read: what commits in between is told again
     page = read_page(request, order="update")
-    rows = selectors.page_by_update(
-        orders=orders, after=_update_position(page), limit=page.limit + 1
-    )
-    documents = selectors.get_list_documents([order.order_no for order in rows[: page.limit]])
+    rows = page_by_update(query, after=_update_position(page) or (since, 0), limit=page.limit + 1)
+    documents = selectors.get_list_documents([row.order_no for row in rows[: page.limit]])
     body = page_body(
         request,
         page,
         rows,
-        position=lambda order: [order.updated_at.isoformat(), order.pk],
-        show=lambda order: documents[order.order_no],
+        position=lambda row: [row.updated_at.isoformat(), row.order_id],
+        show=lambda row: documents[row.order_no],
     )
     return {**body, "as_of": clock.to_text(as_of)}
 

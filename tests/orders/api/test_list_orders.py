@@ -17,7 +17,9 @@ from orders.models import Order
 from tests.cast import Api, Merchant, World
 from tests.orders.acts import pay, place, ship
 
-T = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
+# Orders and their holds are stamped within moments of each other: times are set near the present.
+T = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+STEP = timedelta(minutes=10)
 
 
 def numbers(body: dict[str, Any]) -> list[str]:
@@ -49,15 +51,14 @@ def set_times(**times: datetime) -> None:
 
 @pytest.fixture
 def busy_shop(shop: World, merchant: Merchant) -> World:
-    """Three orders, of an hour each, the last at ``T``: cancelled, paid, and pending."""
+    """Three orders, ten minutes apart, the last at ``T``: cancelled, paid, and pending."""
     shop.make_sku("A", north=100)
     for number in ("O1", "O2", "O3"):
         order_no = place(merchant, number)["order_no"]
         action = {"O1": "cancel", "O2": "confirm"}.get(number)
         if action:
             merchant.api.post(f"/orders/{order_no}/{action}")
-    hour = timedelta(hours=1)
-    set_times(O1=T - 2 * hour, O2=T - hour, O3=T)
+    set_times(O1=T - 2 * STEP, O2=T - STEP, O3=T)
     return shop
 
 
@@ -124,17 +125,17 @@ def test_order_that_commits_late_is_never_behind_the_cursor(
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({"created_after": T - timedelta(hours=1)}, ["O3", "O2"]),
-        ({"created_before": T - timedelta(hours=1)}, ["O1"]),
-        ({"created_after": T - timedelta(hours=1), "created_before": T}, ["O2"]),
+        ({"created_after": T - STEP}, ["O3", "O2"]),
+        ({"created_before": T - STEP}, ["O1"]),
+        ({"created_after": T - STEP, "created_before": T}, ["O2"]),
         ({"status": "paid"}, ["O2"]),
         ({"status": "cancelled"}, ["O1"]),
         ({"status": "completed"}, []),
         ({"merchant_order_no": "O3"}, ["O3"]),
         ({"merchant_order_no": "o3"}, []),
         ({"merchant_order_no": "O3", "status": "paid"}, []),
-        ({"updated_after": T - timedelta(hours=1)}, ["O2", "O3"]),
-        ({"updated_after": T - timedelta(hours=1), "status": "paid"}, ["O2"]),
+        ({"updated_after": T - STEP}, ["O2", "O3"]),
+        ({"updated_after": T - STEP, "status": "paid"}, ["O2"]),
     ],
 )
 def test_filters_select(
@@ -151,7 +152,7 @@ def test_filters_select(
 
 
 def test_filters_stay_on_the_next_page(busy_shop: World, merchant: Merchant) -> None:
-    since = (T - timedelta(hours=1)).isoformat()
+    since = (T - STEP).isoformat()
 
     pages = [numbers(page) for page in all_pages(merchant, created_after=since, limit=1)]
 
@@ -162,7 +163,8 @@ def test_filters_stay_on_the_next_page(busy_shop: World, merchant: Merchant) -> 
 def test_plus_sign_of_an_offset_may_be_left_unescaped(
     busy_shop: World, merchant: Merchant, offset: str
 ) -> None:
-    path = f"/orders?created_after=2026-01-31T16:00:00{offset.replace(' ', '+')}"
+    local = f"{T.astimezone(clock.PLATFORM_ZONE):%Y-%m-%dT%H:%M:%S}"
+    path = f"/orders?created_after={local}{offset.replace(' ', '+')}"
 
     assert numbers(merchant.api.request("GET", path).json()) == ["O3"]
 
