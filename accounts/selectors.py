@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -20,9 +21,18 @@ from openplatform.core.statements import send
 FIND_API_KEY = """
     SELECT key.id, key.partner_id, key.prefix, key.scopes, key.expires_at, key.revoked_at,
         key.last_used_at, key.allowed_networks, key.public_key, key.requires_signature,
-        key.requests_per_minute, partner.requests_per_minute
+        key.requests_per_minute, partner.requests_per_minute,
+        key.xmin::text || ':' || partner.xmin::text AS version
     FROM accounts_apikey AS key JOIN accounts_partner AS partner ON partner.id = key.partner_id
     WHERE key.digest = %s
+"""
+# `version` names the transactions that wrote the two rows last.
+CHANGED_KEYS = """
+    SELECT known.digest
+    FROM unnest(%(digests)s::bytea[], %(versions)s::text[]) AS known (digest, version)
+    LEFT JOIN accounts_apikey key ON key.digest = known.digest
+    LEFT JOIN accounts_partner partner ON partner.id = key.partner_id
+    WHERE known.version IS DISTINCT FROM key.xmin::text || ':' || partner.xmin::text
 """
 
 MAX_OPEN_HOLDS = 100
@@ -51,6 +61,7 @@ class KeyRow(NamedTuple):
     requires_signature: bool
     key_per_minute: int | None
     partner_per_minute: int | None
+    version: str
 
 
 class OpenHold(NamedTuple):
@@ -70,6 +81,12 @@ def find_api_key(*, digest: bytes) -> KeyRow | None:
     """The key with this digest, whatever its state."""
     row = send(FIND_API_KEY, [digest]).row()
     return None if row is None else KeyRow(*row)
+
+
+def list_changed_keys(*, versions: Mapping[bytes, str]) -> frozenset[bytes]:
+    """Which of these digests stand for another key than when it had this version, or for none."""
+    parameters = {"digests": list(versions), "versions": list(versions.values())}
+    return frozenset(bytes(row[0]) for row in send(CHANGED_KEYS, parameters).rows())
 
 
 def get_key_document(*, key_id: int) -> dict[str, Any]:

@@ -10,16 +10,17 @@ from openplatform.core import health
 from openplatform.core.uploads.public import answer_picture
 from openplatform.core.uploads.views import answer_file
 
-PARTNER_API = [
-    path("", include("accounts.api.urls")),
-    path("", include("catalog.api.urls")),
+PARTNER_API = [  # the busiest first: they are tried one after the other
     path("", include("orders.api.urls")),
+    path("", include("catalog.api.urls")),
+    path("", include("accounts.api.urls")),
     path("", include("openplatform.regions.api.urls")),
     path("", include("openplatform.messaging.api.urls")),
+    path("", include("openplatform.connectors.api.urls")),
 ]
 urlpatterns = [
-    path("", RedirectView.as_view(url="/docs")),
     path("api/v1/", include(PARTNER_API)),
+    path("", RedirectView.as_view(url="/docs")),
     path("", include("openplatform.core.api.docs")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import KeyExpired, KeyRevoked
@@ -19,6 +18,7 @@ from openplatform.core.identifiers import random_text
 from openplatform.core.locking import require_transaction, transactional
 from openplatform.core.networks import read_network
 from openplatform.core.scopes import Scope
+from openplatform.core.statements import send
 
 PREFIX_LENGTH = len("op_") + 8
 SECRET_LENGTH = 32  # characters of five bits each
@@ -29,6 +29,13 @@ RECORDED = (
     "scopes", "note", "allowed_networks", "requests_per_minute", "public_key",
     "requires_signature", "expires_at", "revoked_at",
 )  # fmt: skip
+NOTE_USE = """UPDATE accounts_apikey
+    SET last_used_at = date_trunc('minute', clock_timestamp()),
+        last_used_address = %(address)s::inet
+    WHERE id = %(key_id)s AND (
+        last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute'
+    )
+"""
 
 
 def digest_of(key: str) -> bytes:
@@ -220,14 +227,7 @@ def note_use(*, key_id: int, address: str) -> None:
 
     :param address: empty when it is not known.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE accounts_apikey SET last_used_at = date_trunc('minute', clock_timestamp()),"
-            " last_used_address = %s::inet"
-            " WHERE id = %s AND (last_used_at IS NULL"
-            " OR last_used_at < clock_timestamp() - interval '1 minute')",
-            [address or None, key_id],
-        )
+    send(NOTE_USE, {"address": address or None, "key_id": key_id})
 
 
 def _lock_key(prefix: str) -> ApiKey:

@@ -17,18 +17,15 @@ from openplatform.core.statements import Sent, send
 # The answer for the minimum quantity can only have turned somewhere when this row alone could not
 # promise it before, or cannot afterwards; that is when a hint is left. Each of two orders that
 # empty two warehouses at once leaves its own, and whoever takes up the later one sees both.
-MOVE = """
-    WITH wanted AS (
-        SELECT stock_id, sum(quantity)::int AS quantity
-        FROM unnest(%(stock_ids)s::bigint[], %(quantities)s::int[]) AS part (stock_id, quantity)
-        GROUP BY stock_id
-    ), locked AS MATERIALIZED (
+#
+# Steps of a statement, behind a `wanted (stock_id, quantity)` with a row for each row of stock.
+STEPS = """locked AS MATERIALIZED (
         SELECT stock.id, wanted.quantity,
             least(wanted.quantity, stock.shortage_quantity) AS missing
         FROM wanted JOIN catalog_stock stock ON stock.id = wanted.stock_id
         ORDER BY stock.id
         FOR NO KEY UPDATE OF stock
-    ), moved AS (
+    ), shifted AS (
         UPDATE catalog_stock stock
         SET on_hand = on_hand + {on_hand}, reserved = reserved + {reserved},
             outgoing = outgoing + {outgoing}, shortage_quantity = shortage_quantity - {found_short}
@@ -36,30 +33,41 @@ MOVE = """
         WHERE stock.id = part.id AND {guard}
         RETURNING stock.id, stock.sku_id, part.quantity, part.missing,
             stock.on_hand - stock.reserved - stock.safety_quantity AS sellable
-    ){hinted}
+    ){hinted}"""
+MOVEMENT = """
     INSERT INTO catalog_stockmovement
         (stock_id, cause, on_hand_change, reserved_change, outgoing_change, document_no, actor)
     SELECT part.id, '{cause}', {on_hand}, {reserved}, {outgoing}, %(document_no)s, ''
-    FROM moved AS part
+    FROM shifted AS part
     RETURNING stock_id
 """
+WANTED = """wanted AS (
+        SELECT stock_id, sum(quantity)::int AS quantity
+        FROM unnest(%(stock_ids)s::bigint[], %(quantities)s::int[]) AS part (stock_id, quantity)
+        GROUP BY stock_id
+    )"""
+MOVE = f"WITH {WANTED}, {STEPS} {MOVEMENT}"
 HINTED = """, hinted AS (
         INSERT INTO catalog_stockhint (sku_id)
-        SELECT part.sku_id FROM moved AS part
+        SELECT part.sku_id FROM shifted AS part
         WHERE part.sellable - greatest(({on_hand}) - ({reserved}), 0)
             < (SELECT sku.min_quantity FROM catalog_sku sku WHERE sku.id = part.sku_id)
     )"""
-RESERVE = MOVE.format(
+# Units are promised to an order. `noted` has a row for each movement: a stock row that is too short
+# is left out.
+RESERVATION_STEPS = f"""{STEPS}, noted AS ({MOVEMENT})""".format(
     cause="reserved", on_hand="0", reserved="part.quantity", outgoing="0", found_short="0",
     guard="stock.on_hand - stock.reserved - stock.safety_quantity >= part.quantity",
     hinted=HINTED.format(on_hand="0", reserved="part.quantity"),
 )  # fmt: skip
+RESERVE = f"WITH {WANTED}, {RESERVATION_STEPS} SELECT stock_id FROM noted"  # noqa: S608 - as is
 RELEASE = MOVE.format(
     cause="released", on_hand="-part.missing", reserved="-part.quantity", outgoing="0",
     found_short="part.missing", guard="true",
     hinted=HINTED.format(on_hand="-part.missing", reserved="-part.quantity"),
 )  # fmt: skip
-PAY = MOVE.format(
+# Promised units leave what is on hand and wait for shipment; `noted` has a row for each movement.
+PAYMENT_STEPS = f"""{STEPS}, noted AS ({MOVEMENT})""".format(
     cause="paid", on_hand="-part.quantity", reserved="-part.quantity", outgoing="part.quantity",
     found_short="0", guard="true", hinted="",
 )  # fmt: skip
@@ -93,11 +101,6 @@ def send_reservation(
 def send_release(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:
     """Step: free what was promised to an order that will not be paid."""
     return _send(RELEASE, stock_ids, quantities, document_no)
-
-
-def send_payment(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:
-    """Step: promised units leave what is on hand and wait for shipment."""
-    return _send(PAY, stock_ids, quantities, document_no)
 
 
 def send_shipment(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:

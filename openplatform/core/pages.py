@@ -32,11 +32,17 @@ def mask_link(path: str) -> str:
 
 
 class _PagesOnly:
-    get_response: Any  # the classes beside this one declare it, each in its own way
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)  # type: ignore[call-arg] # the mixed-in one's
+        # Django wraps each of us in its handler of exceptions; past a row of us it is one step.
+        following = getattr(get_response, "__wrapped__", None)
+        self.past_pages: Any = (
+            following.past_pages if isinstance(following, _PagesOnly) else get_response
+        )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if is_api_path(request.path_info):
-            response: HttpResponseBase = self.get_response(request)
+            response: HttpResponseBase = self.past_pages(request)
             return response
         return super().__call__(request)  # type: ignore[misc, no-any-return] # the mixed-in one
 

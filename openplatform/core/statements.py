@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +11,9 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import RawSQL
+from psycopg import ClientCursor, RawCursor
+
+PLACEHOLDER = re.compile(r"%%|%s|%\((?P<name>\w+)\)s")
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -42,8 +47,9 @@ class Sent:
 def send(statement: str, parameters: Parameters = ()) -> Sent:
     """Send one statement on Django's connection, inside whatever transaction is open.
 
-    On psycopg's own cursor: Django's wrapper doubles what a statement costs this process. It is
-    used when somebody watches: a test that counts queries, or ``DEBUG``.
+    On psycopg's raw cursor: Django's wrapper doubles what a statement costs this process, and
+    psycopg's own reads a long statement anew each time. Django's is used when somebody watches: a
+    test that counts queries, or ``DEBUG``.
     """
     database = connections[DEFAULT_DB_ALIAS]
     if database.queries_logged or database.execute_wrappers:
@@ -51,10 +57,49 @@ def send(statement: str, parameters: Parameters = ()) -> Sent:
         cursor.execute(statement, parameters)
     else:
         database.ensure_connection()
-        cursor = database.connection.cursor()
+        if parameters:
+            numbered, names = _numbered(statement)
+        else:  # a value may stand in it: not one of few
+            numbered, names = statement.replace("%%", "%").encode(), ()
+        if isinstance(parameters, Mapping):
+            parameters = [parameters[name] for name in names]
+        cursor = RawCursor(database.connection)
         with database.wrap_database_errors:
-            cursor.execute(statement, parameters)
+            cursor.execute(numbered, parameters)
     return Sent(database, cursor)
+
+
+@functools.lru_cache(maxsize=1000)  # statements are constants, or put together from few
+def _numbered(statement: str) -> tuple[bytes, Sequence[str]]:
+    """A statement as Postgres takes it, ``$1`` for the first parameter, and what they are called.
+
+    ``%s`` is another parameter each time, ``%(name)s`` the same one, ``%%`` a percent sign.
+    """
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        name = found["name"]
+        if name is None or name not in names:
+            names.append(name or "")
+            return f"${len(names)}"
+        return f"${names.index(name) + 1}"
+
+    return PLACEHOLDER.sub(number, statement).encode(), names
+
+
+def send_spelled_out(statement: str, parameters: Parameters) -> Sent:
+    """:func:`send` with the values in the statement, so that it is planned for these values.
+
+    Where a statement's best plan depends on them: on how much of a table a bound leaves, say.
+    Planning takes its time with every call, and no text of a stranger belongs into it.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    with ClientCursor(database.connection) as cursor:
+        spelled_out = cursor.mogrify(statement, parameters)
+    return send(spelled_out.replace("%", "%%"))
 
 
 def any_of(values: Collection[Any], kind: str = "bigint") -> RawSQL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from openplatform.core.locking import require_transaction
 from openplatform.core.statements import Sent, send
@@ -11,8 +12,10 @@ from orders.states import OrderStatus, SuborderStatus
 
 # Compare-and-set: the row moves only from the state that the caller counts on, so of two at once
 # one moves it and the other sees no row. A deadline is compared by the database's clock.
-MOVE = """
-    WITH moved AS (
+#
+# Steps to begin a statement with: `moved` has the order as it is now, if it moved, `parts` its
+# parts, and `told` a row for each event.
+STEPS = """moved AS (
         UPDATE orders_order
         SET status = %(to)s::text, version = version + 1, updated_at = %(now)s::timestamptz,
             paid_at = CASE WHEN %(to)s = 'paid' THEN %(now)s ELSE paid_at END,
@@ -20,12 +23,12 @@ MOVE = """
         WHERE order_no = %(order_no)s AND status = %(from)s::text
             AND (%(partner_id)s::bigint IS NULL OR partner_id = %(partner_id)s)
             AND {deadline}
-        RETURNING id, order_no
+        RETURNING orders_order.*
     ), parts AS (
         UPDATE orders_suborder part SET status = %(part_to)s::text
         FROM moved
         WHERE part.order_id = moved.id AND part.status = %(part_from)s::text
-        RETURNING part.order_id, part.order_no
+        RETURNING part.*
     ), told AS (
         INSERT INTO orders_orderevent
             (order_id, subject_no, from_status, to_status, actor, reason, created_at)
@@ -34,9 +37,9 @@ MOVE = """
         UNION ALL
         SELECT order_id, order_no, %(part_from)s, %(part_to)s, %(actor)s, %(reason)s, %(now)s
         FROM parts
-    )
-    SELECT id FROM moved
-"""
+        RETURNING id
+    )"""
+MOVE = f"WITH {STEPS} SELECT id FROM moved"  # noqa: S608 - put together from constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,35 @@ def send_transition(
     require_transaction()
     return send(
         MOVE.format(deadline=transition.deadline),
-        {
-            "order_no": order_no,
-            "partner_id": partner_id,
-            "from": OrderStatus.PENDING_PAYMENT.value,
-            "to": transition.to.value,
-            "part_from": SuborderStatus.PENDING_PAYMENT.value,
-            "part_to": transition.part_to.value,
-            "actor": actor,
-            "reason": reason,
-            "now": now,
-        },
+        parameters(
+            transition,
+            order_no=order_no,
+            partner_id=partner_id,
+            actor=actor,
+            now=now,
+            reason=reason,
+        ),
     )
+
+
+def parameters(
+    transition: Transition,
+    *,
+    order_no: str,
+    partner_id: int | None,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> dict[str, Any]:
+    """What the steps take."""
+    return {
+        "order_no": order_no,
+        "partner_id": partner_id,
+        "from": OrderStatus.PENDING_PAYMENT.value,
+        "to": transition.to.value,
+        "part_from": SuborderStatus.PENDING_PAYMENT.value,
+        "part_to": transition.part_to.value,
+        "actor": actor,
+        "reason": reason,
+        "now": now,
+    }

@@ -8,10 +8,19 @@ from django.contrib.auth.models import User
 
 from accounts.models import Partner, TopUp
 from accounts.services.top_ups import add_top_up
-from accounts.services.wallet import require_held, send_hold, send_payment, send_release
+from accounts.services.wallet import PAYMENT_STEPS, require_held, send_hold, send_release
 from openplatform.core import clock
 from openplatform.core.errors import DomainError
 from openplatform.core.locking import transactional
+from openplatform.core.statements import send
+
+PAY = f"""
+    WITH due AS (
+        SELECT %(partner_id)s::bigint AS partner_id, %(order_no)s::text AS order_no,
+            %(amount)s::numeric AS amount
+    ), {PAYMENT_STEPS}
+    SELECT amount FROM wallet
+"""  # noqa: S608 - put together from constants
 
 
 @transactional
@@ -57,4 +66,5 @@ def release(partner_id: int, order_no: str, amount: str) -> None:
 @transactional
 def pay(partner_id: int, order_no: str, amount: str) -> None:
     """Turn the hold of an order into its payment."""
-    send_payment(partner_id=partner_id, order_no=order_no, amount=Decimal(amount)).rows()
+    parameters = {"partner_id": partner_id, "order_no": order_no, "amount": Decimal(amount)}
+    send(PAY, parameters).rows()

@@ -11,12 +11,23 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openplatform.core.environment import read_path
 from openplatform.demo.supervisor import ROOT
-from tests.bench.database import NotDurable, Observer, PgbenchFailed, own_database
+from tests.bench.database import (
+    NotDurable,
+    Observer,
+    PgbenchFailed,
+    copied_database,
+    own_database,
+)
 from tests.bench.load import Broken
 from tests.bench.processes import NotReady, serving
+
+if TYPE_CHECKING:
+    from tests.bench.measuring import Among
+    from tests.bench.world import World
 
 
 def main() -> int:
@@ -51,6 +62,10 @@ def _run(options: argparse.Namespace, url: str) -> int:
         call_command("migrate", verbosity=0)
         call_command("load_regions", stdout=open(os.devnull, "w"))  # noqa: SIM115 - lives as we do
         world = make_world(merchants=options.merchants, skus=options.skus)
+        among = None
+        if options.history:
+            print(f"{options.history:,} orders …", flush=True)
+            among = _add_among(stack, url, environment, world, options.history)
         observer = Observer(url)
         stack.callback(observer.connection.close)
         stack.callback(connection.close)
@@ -68,7 +83,9 @@ def _run(options: argparse.Namespace, url: str) -> int:
                 serving("tests.bench.bare:application", environment, path="/bare")
             ),
         )
-        bench = measuring.Bench(url=url, world=world, servers=servers, observer=observer)
+        bench = measuring.Bench(
+            url=url, world=world, servers=servers, observer=observer, among=among
+        )
         print(f"{len(bench.cases)} cases, {options.rounds} rounds …\n", flush=True)
         try:
             took = measuring.run_rounds(bench, rounds=options.rounds, seconds=options.seconds)
@@ -80,6 +97,29 @@ def _run(options: argparse.Namespace, url: str) -> int:
         if options.json:
             options.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return 0
+
+
+def _add_among(
+    stack: ExitStack, url: str, environment: dict[str, str], world: World, orders: int
+) -> Among:
+    """A copy of the database with so many orders more, and a web server on it."""
+    from django.db import connection
+
+    from tests.bench.history import add_history
+    from tests.bench.measuring import Among
+
+    connection.close()
+    copy = stack.enter_context(copied_database(url))
+    # The first merchant has an order already.
+    add_history(orders=orders, partner_ids=world.partner_ids[1:], url=copy)
+    observer = Observer(copy)
+    stack.callback(observer.connection.close)
+    web = stack.enter_context(
+        serving(
+            "openplatform.wsgi:application", {**environment, "DATABASE_URL": copy}, path="/readyz"
+        )
+    )
+    return Among(orders, web, observer)
 
 
 def as_in_production(url: str, directory: str) -> dict[str, str]:
@@ -110,6 +150,13 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--merchants", type=int, default=500)
     parser.add_argument("--skus", type=int, default=5000)
+    parser.add_argument(
+        "--history",
+        type=int,
+        default=0,
+        metavar="ORDERS",
+        help="measure placing among so many orders, too (a million take some minutes to make)",
+    )
     return parser.parse_args()
 
 

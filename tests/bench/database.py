@@ -23,6 +23,7 @@ from tests.bench import processes
 from tests.bench.load import CONNECTIONS, Load
 
 NAME = "openplatform_bench"
+COPY = "openplatform_bench_among"
 GENERIC_PLANS = "-c plan_cache_mode=force_generic_plan"  # as the platform's own connections
 COUNTS = """
     SELECT (SELECT count(*) FROM orders_order) AS orders,
@@ -79,8 +80,25 @@ def own_database(data: Path) -> Iterator[str]:
             embedded_postgres.stop(data)
 
 
-def _drop(connection: psycopg.Connection[Any]) -> None:
-    name = sql.Identifier(NAME)
+@contextmanager
+def copied_database(url: str) -> Iterator[str]:
+    """The URL of a copy of the database, which nobody may use right now; for as long as the block
+    lasts.
+    """
+    server = urlunsplit(urlsplit(url)._replace(path="/postgres"))
+    copy, original = sql.Identifier(COPY), sql.Identifier(NAME)
+    with psycopg.connect(server, autocommit=True) as connection:
+        _drop(connection, COPY)
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, original))
+    try:
+        yield urlunsplit(urlsplit(url)._replace(path=f"/{COPY}"))
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            _drop(connection, COPY)
+
+
+def _drop(connection: psycopg.Connection[Any], database: str = NAME) -> None:
+    name = sql.Identifier(database)
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
 

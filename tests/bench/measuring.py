@@ -62,6 +62,7 @@ class Case:
     run: Callable[[float], Load]
     effect: dict[str, int]
     server: WebServer | None = None
+    observer: Observer | None = None  # where it is not the bench's own database
     stretches: list[Stretch] = field(default_factory=list)
 
 
@@ -102,10 +103,27 @@ class Servers:
     bare: WebServer
 
 
+@dataclass(frozen=True)
+class Among:
+    """A copy of the world in which many orders were placed before."""
+
+    orders: int
+    web: WebServer
+    observer: Observer
+
+
 class Bench:
     """Every case on one world; ``measure`` drives them all once."""
 
-    def __init__(self, *, url: str, world: World, servers: Servers, observer: Observer) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        world: World,
+        servers: Servers,
+        observer: Observer,
+        among: Among | None = None,
+    ) -> None:
         self.url = url
         self.world = world
         self.observer = observer
@@ -136,6 +154,14 @@ class Bench:
                 CONFIRMED,
             ),
         ]  # fmt: skip
+        if among is not None:
+            later = place_requests(world)
+            case = self._over_http(
+                "place_among", f"place among {among.orders:,} orders", among.web,
+                lambda: later, PLACED,
+            )  # fmt: skip
+            case.observer = among.observer
+            self.cases.insert(2, case)
         for number in (20, 100):
             prices = price_requests(world, skus=number)
             self.cases += [
@@ -179,7 +205,8 @@ class Bench:
         """
         for pending in self.pending:
             pending.add(seconds)
-        self.observer.settle()
+        for observer in {self.observer, *(case.observer or self.observer for case in self.cases)}:
+            observer.settle()
         for case in self.cases:
             case.stretches.append(self._measure(case, seconds))
         for pending, name in zip(
@@ -197,14 +224,15 @@ class Bench:
             case.stretches.clear()
 
     def _measure(self, case: Case, seconds: float) -> Stretch:
-        counts = self.observer.counts()
+        observer = case.observer or self.observer
+        counts = observer.counts()
         web, postgres = _web_cpu(case.server), self.observer.cpu_seconds()
         load = case.run(seconds)
         app_cpu = None if web is None else (_web_cpu(case.server) or 0.0) - web
         postgres_cpu = None if postgres is None else (self.observer.cpu_seconds() or 0.0) - postgres
         if load.refused:
             raise Miscounted(f"{case.title}: {len(load.refused)} refused: {load.refused[0]!r}")
-        after = self.observer.counts()
+        after = observer.counts()
         for table, number in case.effect.items():
             if after[table] - counts[table] != number * load.answered:
                 raise Miscounted(

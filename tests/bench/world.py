@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from accounts.models import Partner, Wallet
@@ -135,11 +135,9 @@ def _make_goods(number: int) -> None:
     PoolMembership.objects.bulk_create(
         (PoolMembership(pool=pool, sku=sku) for sku in skus), batch_size=BATCH
     )
-    add_template(
-        code="bench",
-        name="bench",
-        rules=[RuleDraft(first_amount=Decimal("8.00"), step_size=500, step_amount=Decimal("2.00"))],
-    )
+    with transaction.atomic():
+        rule = RuleDraft(first_amount=Decimal("8.00"), step_size=500, step_amount=Decimal("2.00"))
+        add_template(code="bench", name="bench", rules=[rule])
 
 
 @transactional

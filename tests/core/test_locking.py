@@ -13,6 +13,7 @@ from openplatform.core.locking import (
     ATTEMPTS,
     NotInTransaction,
     require_transaction,
+    single_statement,
     transactional,
 )
 from openplatform.core.statements import send, together
@@ -139,6 +140,16 @@ def test_service_refuses_when_a_transaction_is_open_already(rows: tuple[int, int
 
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         service(rows[0], "x")
+
+    assert name_of(rows[0]) == ""
+
+
+def test_service_of_one_statement_refuses_when_a_transaction_is_open(rows: tuple[int, int]) -> None:
+    with (
+        transaction.atomic(),
+        pytest.raises(RuntimeError, match="outermost"),
+    ):
+        single_statement(append)(rows[0], "x")
 
     assert name_of(rows[0]) == ""
 

@@ -14,12 +14,11 @@ from django.db import connection, connections, transaction
 
 from accounts.models import HoldEntry, LedgerEntry, Wallet
 from catalog.models import Stock, StockMovement
-from catalog.services import stock as stock_steps
 from openplatform.messaging.models import Message
 from openplatform.messaging.services.sequencing import sequence_outbox
 from orders.checks import check_request
 from orders.models import Order
-from orders.services import placement
+from orders.services import order_writing, placement
 from orders.services.cancellation import expire_order
 from tests.cast import Merchant, World, make_merchant, order_body
 
@@ -105,15 +104,15 @@ def test_units_are_sold_twice_when_the_reservation_takes_no_lock(
     world.make_sku("A", north=50)
     Stock.objects.update(on_hand=1000)  # so that only our own arithmetic can fail
     read_then_write = (
-        stock_steps.RESERVE.replace("FOR NO KEY UPDATE OF stock", "")
+        order_writing.WRITE_ONCE.replace("FOR NO KEY UPDATE OF stock", "")
         .replace(
             "SELECT stock.id, wanted.quantity,",
             "SELECT stock.id, wanted.quantity, stock.reserved AS seen, pg_sleep(0.02),",
         )
         .replace("reserved = reserved + part.quantity", "reserved = part.seen + part.quantity")
     )
-    assert read_then_write != stock_steps.RESERVE
-    monkeypatch.setattr(stock_steps, "RESERVE", read_then_write)
+    assert read_then_write != order_writing.WRITE_ONCE
+    monkeypatch.setattr(order_writing, "WRITE_ONCE", read_then_write)
 
     responses = at_once(
         [
@@ -261,16 +260,16 @@ def test_stock_taken_between_plan_and_write_is_planned_again(
     """The units that the first plan counted on go elsewhere; the other warehouse still has some."""
     world, merchant = race_shop
     world.make_sku("A", north=1, south=1)
-    send_reservation = stock_steps.send_reservation
+    write_order = placement.write_order
     calls = []
 
     def take_first(**parameters: Any) -> Any:
         calls.append(parameters)
         if len(calls) == 1:
             at_once([lambda: Stock.objects.filter(warehouse=world.north).update(on_hand=0)])
-        return send_reservation(**parameters)
+        return write_order(**parameters)
 
-    monkeypatch.setattr(stock_steps, "send_reservation", take_first)
+    monkeypatch.setattr(placement, "write_order", take_first)
 
     response = merchant.api.post("/orders", order_body())
 

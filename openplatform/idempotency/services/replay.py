@@ -34,6 +34,14 @@ RECORD = """
     WHERE partner_id = %(partner_id)s AND method = %(method)s AND path = %(path)s
         AND key = %(key)s
 """
+# A step of a statement, behind an `answer (status, body)`: the same. `kept` has a row.
+RECORD_STEP = """kept AS (
+        UPDATE idempotency_idempotentrequest SET status = answer.status, answer = answer.body
+        FROM answer
+        WHERE partner_id = %(partner_id)s AND method = %(method)s AND path = %(path)s
+            AND key = %(key)s
+        RETURNING id
+    )"""
 
 
 @dataclass(frozen=True, slots=True)
