@@ -34,6 +34,41 @@ def order_shown(body: Json) -> Json:
     }
 
 
+def quote_shown(body: Json) -> Json:
+    """What is worth seeing of a quote: the parts, and what their freight comes from."""
+    return {
+        **pick("orderable", "quote_id", "expires_at", "freight_amount", "total_amount")(body),
+        "available_after": body["available_after"],
+        "suborders": [
+            {
+                "skus": [line["sku"] for line in part["lines"]],
+                "freight": [
+                    pick("template", "basis", "size", "amount")(rule) for rule in part["freight"]
+                ],
+            }
+            for part in body["suborders"]
+        ],
+    }
+
+
+def tracking_shown(body: Json) -> Json:
+    """What is worth seeing of a parcel: where it is, and what happened last."""
+    shown = pick("waybill_no", "status", "as_of", "is_stale")(body)
+    return {**shown, "last_event": body["events"][-1] if body["events"] else None}
+
+
+def timeline_shown(body: Json) -> Json:
+    """What is worth seeing of an order's money."""
+    return {
+        **pick("net_amount")(body),
+        "entries": [
+            pick("kind", "amount", "held_after", "balance_after")(entry)
+            for entry in body["entries"]
+        ],
+        "lines": [pick("order_no", "sku", "net_amount")(line) for line in body["lines"]],
+    }
+
+
 def message_shown(message: Json) -> Json:
     """What is worth seeing of a message."""
     return {

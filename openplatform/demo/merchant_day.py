@@ -6,13 +6,13 @@ It is a program of the other side: it knows the published contract and nothing o
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from openplatform.demo.excerpts import first, message_shown, order_shown, pick
+from openplatform.demo.delivery import Delivery, Ship, expect_status, total_of
+from openplatform.demo.excerpts import first, message_shown, order_shown, pick, quote_shown
 from openplatform.demo.narration import Json, Narrator
 
 SHANGHAI, GUANGDONG, BEIJING = "310000", "440000", "110000"
@@ -22,8 +22,7 @@ SURE = 0.8  # from this confidence on, a program may take the first candidate
 NOBODY_DELIVERS_TO = "650102"  # 新疆 乌鲁木齐 天山区
 UNKNOWN_SKU = "NO-SUCH-SKU"
 BATCH = 100
-SHIPPING_TIMEOUT = 120.0  # seconds
-POLL = 1.0  # seconds
+AMOUNTS = ("goods_amount", "freight_amount", "total_amount")
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,16 @@ class Offer:
 class MerchantDay:
     """Plays the day.
 
-    :param ship: ships suborders as the operator does (``{suborder number: carrier code}``); None
-        when somebody else ships.
+    :param ship: ships as the operator does, to carriers whose parcels arrive within a minute; None
+        when somebody else ships, and the day does not wait for any arrival.
     """
 
-    def __init__(
-        self, narrator: Narrator, *, ship: Callable[[Mapping[str, str]], None] | None = None
-    ) -> None:
+    def __init__(self, narrator: Narrator, *, ship: Ship | None = None) -> None:
         self.narrator = narrator
         self.ship = ship
 
     def run(self) -> Json:
-        """The paid, shipped and booked order.
+        """The paid, shipped, received and booked order.
 
         :raises WalkthroughFailed: at the first thing that is not as it should be.
         """
@@ -70,9 +67,14 @@ class MerchantDay:
             "address": STREET,
         }
         self._be_refused(offers, basket, consignee)
-        order = self._place(basket, consignee)
+        quote = self._ask_quote(basket, consignee)
+        order = self._place(basket, consignee, quote)
         order = self._confirm(order)
-        self._follow_shipping(order, head)
+        delivery = Delivery(self.narrator, ship=self.ship)
+        order = delivery.follow_shipping(order, head)
+        delivery.track(order)
+        delivery.receive(order)
+        delivery.check_timeline(order)
         self._check_messages(order, head)
         self._check_ledger(order)
         self._report_top_up()
@@ -244,13 +246,25 @@ class MerchantDay:
         )
         self.narrator.expect(found["results"] == [], "order_exists", number=number)
 
-    def _place(self, basket: Sequence[Offer], consignee: Json) -> Json:
+    def _ask_quote(self, basket: Sequence[Offer], consignee: Json) -> Json:
+        self.narrator.begin("quote")
+        quote = self.narrator.call(
+            "POST",
+            "/orders/quotes",
+            {"items": _items(basket), "consignee": consignee},
+            show=quote_shown,
+        )
+        self.narrator.expect(
+            quote["orderable"] and quote["quote_id"], "not_quoted", errors=quote["errors"]
+        )
+        return quote
+
+    def _place(self, basket: Sequence[Offer], consignee: Json, quote: Json) -> Json:
         self.narrator.begin("order")
         body: Json = {
             "merchant_order_no": _number(),
-            "items": [
-                {"sku": o.sku, "quantity": o.quantity, "expected_price": o.price} for o in basket
-            ],
+            "quote_id": quote["quote_id"],
+            "items": _items(basket),
             "consignee": consignee,
         }
         headers = {"Idempotency-Key": body["merchant_order_no"]}
@@ -262,6 +276,9 @@ class MerchantDay:
             order["is_split"] and len(order["suborders"]) > 1, "not_split", number=number
         )
         self.narrator.expect(_adds_up(order), "amounts", number=number)
+        self.narrator.expect(
+            _amounts_of(order) == _amounts_of(quote), "not_as_quoted", number=number
+        )
         self.narrator.call("GET", "/account", show=pick("balance", "held_amount", "available"))
         self.narrator.begin("replay")
         again = self.narrator.call(
@@ -279,44 +296,9 @@ class MerchantDay:
         number = order["order_no"]
         for _again in range(2):
             order = self.narrator.call("POST", f"/orders/{number}/confirm", show=order_shown)
-            self._expect_status(order, "paid", "partly_shipped", "shipped")
+            expect_status(self.narrator, order, "paid", "partly_shipped", "shipped", "delivered")
         self.narrator.call("GET", "/account", show=pick("balance", "held_amount", "available"))
         return order
-
-    def _follow_shipping(self, order: Json, head: int) -> None:
-        number = order["order_no"]
-        parts = {part["order_no"] for part in order["suborders"]}
-        if self.ship is not None:
-            self.narrator.begin("shipping")
-            carriers = self.narrator.call("GET", "/carriers", show=lambda body: body["results"][:3])
-            codes = [carrier["code"] for carrier in carriers["results"]]
-            self.narrator.expect(bool(codes), "no_carrier")
-            self.ship({part: codes[i % len(codes)] for i, part in enumerate(sorted(parts))})
-        self.narrator.begin("shipped")
-        deadline = time.monotonic() + SHIPPING_TIMEOUT
-        shipped: set[str] = set()
-        after = head
-        while not parts <= shipped:
-            if time.monotonic() > deadline:
-                raise self.narrator.failure(
-                    "not_shipped", number=number, seconds=int(SHIPPING_TIMEOUT)
-                )
-            answer = self.narrator.call(
-                "GET",
-                f"/messages?after={after}&type=shipment.created",
-                show=lambda body: [message_shown(message) for message in body["results"]],
-                quiet_when_empty=True,
-            )
-            for message in answer["results"]:
-                told = message["data"]["order"]
-                if told["order_no"] == number:
-                    shipped |= {p["order_no"] for p in told["suborders"] if p["shipments"]}
-            after = answer["next_after"]
-            if not parts <= shipped:
-                time.sleep(POLL)
-        self.narrator.call("GET", f"/orders/{number}/shipments", show=lambda body: body["results"])
-        now = self.narrator.call("GET", f"/orders/{number}", show=order_shown)
-        self._expect_status(now, "shipped")
 
     def _check_messages(self, order: Json, head: int) -> None:
         self.narrator.begin("messages")
@@ -342,12 +324,13 @@ class MerchantDay:
             self.narrator.expect(
                 bool(answer["results"]), "message_gap", after=after, sequence=answer["head"]
             )
+        parcels = sum(len(part["shipments"]) for part in order["suborders"])
         for expected in ("order.created", "order.split", "order.status_changed"):
             self.narrator.expect(expected in told, "message_missing", expected=expected, types=told)
         self.narrator.expect(
-            told.count("shipment.created") >= len(order["suborders"]),
+            told.count("shipment.created") == parcels,
             "message_missing",
-            expected=f"shipment.created × {len(order['suborders'])}",
+            expected=f"shipment.created × {parcels}",
             types=told,
         )
 
@@ -389,15 +372,6 @@ class MerchantDay:
             number=number,
         )
 
-    def _expect_status(self, order: Json, *expected: str) -> None:
-        self.narrator.expect(
-            order["status"] in expected,
-            "order_status",
-            number=order["order_no"],
-            expected=expected[0],
-            status=order["status"],
-        )
-
 
 def _number() -> str:
     return f"DAY-{secrets.token_hex(6).upper()}"
@@ -414,10 +388,17 @@ def _another_range(offers: Sequence[Offer], basket: Sequence[Offer]) -> Offer | 
     return next((o for o in rest if o.range not in ranges), rest[0] if rest else None)
 
 
+def _items(basket: Sequence[Offer]) -> list[Json]:
+    return [{"sku": o.sku, "quantity": o.quantity, "expected_price": o.price} for o in basket]
+
+
+def _amounts_of(order: Json) -> list[list[str]]:
+    return [[one[name] for name in AMOUNTS] for one in (order, *order["suborders"])]
+
+
 def _adds_up(order: Json) -> bool:
     return all(
-        sum(Decimal(part[name]) for part in order["suborders"]) == Decimal(order[name])
-        for name in ("goods_amount", "freight_amount", "total_amount")
+        total_of(order["suborders"], name) == Decimal(order[name]) for name in AMOUNTS
     ) and Decimal(order["goods_amount"]) + Decimal(order["freight_amount"]) == Decimal(
         order["total_amount"]
     )

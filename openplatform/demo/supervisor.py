@@ -1,4 +1,4 @@
-"""Web and worker as children of one small process.
+"""Web, worker and a simulated provider of logistics as children of one small process.
 
     python -m openplatform.demo.supervisor --port PORT --data-dir DIRECTORY …
 
@@ -41,11 +41,21 @@ class Stopped(Exception):
 class Supervisor:
     """Starts, watches and ends the children; their output goes to files in ``logs``."""
 
-    def __init__(self, *, port: int, logs: Path, stop_timeout: float = STOP_TIMEOUT) -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        logs: Path,
+        stop_timeout: float = STOP_TIMEOUT,
+        simulator_port: int | None = None,
+        memory: Path | None = None,
+    ) -> None:
         self.port = port
         self.logs = logs
         self.stop_timeout = stop_timeout
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.simulator_port = simulator_port
+        self.memory = memory
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.is_stopping = False
 
@@ -54,7 +64,9 @@ class Supervisor:
         self.is_stopping = True
 
     def start(self) -> None:
-        """Web and worker."""
+        """Web and worker, and the simulated provider of logistics where one is wanted."""
+        if self.simulator_port is not None:
+            self.start_child("simulator", *_simulator_command(self.simulator_port, self.memory))
         self.start_child("web", *_web_command(self.port))
         self.start_child("worker", *_manage("worker"))
 
@@ -145,6 +157,14 @@ def _web_command(port: int) -> list[str]:
     ]
 
 
+def _simulator_command(port: int, memory: Path | None) -> list[str]:
+    # Not manage.py: without Django it takes a quarter of the memory.
+    return [
+        *(sys.executable, "-m", "openplatform.connectors.simulator", "--port", str(port)),
+        *(("--memory", str(memory)) if memory is not None else ()),
+    ]
+
+
 def _manage(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "manage.py"), *arguments]
 
@@ -181,10 +201,11 @@ def _tell_addresses(demo_file: Path, base_url: str, logs: Path) -> None:
 
 
 def _read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Run web and worker until a signal.")
+    parser = argparse.ArgumentParser(description="Run the platform until a signal.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--base-url", required=True)
+    parser.add_argument("--simulator-port", type=int, help="of a simulated provider of logistics")
     parser.add_argument("--walkthrough", action="store_true")
     parser.add_argument("--exit", action="store_true", help="end after the walkthrough")
     parser.add_argument("--stop-postgres", type=Path, help="an embedded server to end with --exit")
@@ -195,7 +216,12 @@ def main() -> int:
     """Exit status: the walkthrough's, 1 for a failure, 0 when asked to stop."""
     options = _read_arguments()
     logs = options.data_dir / "logs"
-    supervisor = Supervisor(port=options.port, logs=logs)
+    supervisor = Supervisor(
+        port=options.port,
+        logs=logs,
+        simulator_port=options.simulator_port,
+        memory=options.data_dir / "logistics_simulator.json",
+    )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, supervisor.note_signal)
     status = 0

@@ -38,10 +38,16 @@ STEPS: dict[str, tuple[str, str]] = {
         "Refused orders: every line at fault is named at once, and no stock, money or number is "
         "used up.",
     ),
+    "quote": (
+        "报价：下单要过的检查全部走一遍，不动库存和余额；价格、拆单、每张子单的运费及其规则一次说清，"
+        "报价单号在 15 分钟内锁定它们。",
+        "A quote: every check of an order, without touching stock or money. It tells prices, split "
+        "and the freight of each suborder with its rule; its number freezes them for 15 minutes.",
+    ),
     "order": (
-        "下单：锁库存、冻结金额、固定价格。货在两个仓，于是拆成两张子单。",
-        "An order: locks stock, holds the amount, freezes prices. The goods lie in two "
-        "warehouses, so it splits into two suborders.",
+        "凭报价下单：锁库存、冻结金额，金额与报价分毫不差。货在两个仓，于是拆成两张子单。",
+        "An order on the quote: locks stock, holds the amount, to the cent what was quoted. The "
+        "goods lie in two warehouses, so it splits into two suborders.",
     ),
     "replay": (
         "回复丢了怎么办？带同一个 Idempotency-Key 原样再发，得到第一次的答复，不会重复下单。",
@@ -53,12 +59,34 @@ STEPS: dict[str, tuple[str, str]] = {
         "Confirming: the hold becomes a payment, balance and stock are deducted, once.",
     ),
     "shipping": (
-        "（平台运营用 manage.py import shipments 导入发货。）",
-        "(The platform's operator ships with manage.py import shipments.)",
+        "（平台运营用 manage.py import shipments 导入发货，先发一张子单里的一件。）",
+        "(The platform's operator ships with manage.py import shipments, at first one unit of one "
+        "suborder.)",
+    ),
+    "partly_shipped": (
+        "部分发货：等到 shipment.created 消息，它带着整张订单；已发几件、还剩几件都在里面。"
+        "（随后运营发出其余包裹。）",
+        "Partly shipped: wait for shipment.created, which carries the whole order with what was "
+        "shipped and what is left. (Then the operator sends the rest.)",
     ),
     "shipped": (
-        "发货：等待 shipment.created 消息，再查每张子单的承运商和运单号。",
-        "Shipped: wait for shipment.created, then read carrier and waybill of each suborder.",
+        "全部发货：再等消息，再查每张子单的包裹、承运商和运单号。",
+        "Shipped: wait again, then read the parcels of each suborder with carrier and waybill.",
+    ),
+    "tracking": (
+        "物流轨迹：按运单号查，状态与承运商无关；后台向物流服务商查询，签收自动更新到订单。",
+        "Tracking: by waybill, in the same statuses whoever carries it. The worker asks the "
+        "provider; delivery reaches the order by itself.",
+    ),
+    "receipt": (
+        "确认收货：先收一张子单，再按父单号收下其余的。不确认也会到期自动收货。",
+        "Receipt: of one suborder, then of the rest by the parent's number. Without it, parts "
+        "count as received after a set time.",
+    ),
+    "timeline": (
+        "资金时间线：这张订单冻结多少、付了多少，逐行分摊，加起来分毫不差。",
+        "The money's timeline: what was held and paid, with each line's share, adding up to the "
+        "cent.",
     ),
     "messages": (
         "消息：这一天里平台说过的话，序号连续，一条不漏。",
@@ -74,8 +102,9 @@ STEPS: dict[str, tuple[str, str]] = {
         "the same transfer again is the same top-up.",
     ),
     "done": (
-        "一天结束：从商品池到付款、发货、对上账，只用了一把密钥。",
-        "The day is over: from the pool to a paid, shipped and booked order, with only a key.",
+        "一天结束：从商品池到付款、发货、签收、对上账，只用了一把密钥。",
+        "The day is over: from the pool to a paid, shipped, received and booked order, with only a "
+        "key.",
     ),
 }
 
@@ -120,6 +149,14 @@ FAILURES: dict[str, tuple[str, str]] = {
         "订单 {number} 的子单金额之和不等于订单金额。",
         "The suborders of {number} do not add up to the order.",
     ),
+    "not_quoted": (
+        "应能报价，实际是 {errors}。",
+        "There should have been a quote; what stands against it is {errors}.",
+    ),
+    "not_as_quoted": (
+        "订单 {number} 的金额与报价不同。",
+        "The amounts of {number} are not those of the quote.",
+    ),
     "not_replayed": (
         "重发应得到第一次的答复和订单 {number}。",
         "The retry should have given the first answer and order {number}.",
@@ -131,6 +168,22 @@ FAILURES: dict[str, tuple[str, str]] = {
     "not_shipped": (
         "等了 {seconds} 秒，订单 {number} 还没有全部发货。",
         "After {seconds} s order {number} is still not shipped completely.",
+    ),
+    "not_delivered": (
+        "等了 {seconds} 秒，运单 {number} 还没有签收。",
+        "After {seconds} s parcel {number} is still not delivered.",
+    ),
+    "events": (
+        "运单 {number} 的轨迹没有按时间排列。",
+        "The events of parcel {number} are not in order.",
+    ),
+    "timeline": (
+        "订单 {number} 的资金应为冻结、付款，实际是 {kinds}。",
+        "The money of {number} should have been held and paid and was {kinds}.",
+    ),
+    "timeline_sums": (
+        "订单 {number} 的资金时间线加不拢。",
+        "The timeline of {number} does not add up.",
     ),
     "no_carrier": ("没有可用的承运商。", "There is no carrier to ship with."),
     "shipping_failed": ("发货导入失败：{reason}", "The import of shipments failed: {reason}"),

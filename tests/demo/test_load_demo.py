@@ -36,7 +36,9 @@ def corner(db: None) -> None:
     make_regions()
     codes = {
         code for row in rows_of("warehouses") for code in (row["region"], *row["serves"].split())
-    } - set(Region.objects.values_list("code", flat=True))
+    }
+    codes |= {code for row in rows_of("freight") for code in row["regions"].split()}
+    codes -= set(Region.objects.values_list("code", flat=True))
     Region.objects.bulk_create(
         Region(code=code, level=1, name=code, path=[code], path_name=code, has_children=False)
         for code in codes
@@ -56,8 +58,18 @@ def test_demo_is_complete_when_the_database_was_empty(data_dir: Path):
     assert Stock.objects.count() == 314
     assert PurchasePrice.objects.count() == 71
     assert Carrier.objects.count() == 8
-    rule = FreightRule.objects.get(template__is_active=True)
-    assert (rule.first_amount, rule.step_amount) == (Decimal("8.00"), Decimal("3.00"))
+    rules = FreightRule.objects.filter(template__is_active=True).order_by("pk")
+    assert [
+        (rule.template.code, rule.regions.count(), rule.first_amount, rule.remote_amount)
+        for rule in rules
+    ] == [
+        ("standard", 0, Decimal("8.00"), Decimal("0.00")),
+        ("standard", 2, Decimal("18.00"), Decimal("12.00")),
+        ("grain", 0, Decimal("10.00"), Decimal("0.00")),
+        ("grain", 2, Decimal("25.00"), Decimal("20.00")),
+        ("digital", 0, Decimal("6.00"), Decimal("0.00")),
+        ("digital", 2, Decimal("12.00"), Decimal("8.00")),
+    ]
     wallets = {w.partner.code: (w.balance, w.credit_limit) for w in Wallet.objects.all()}
     assert wallets == {
         "MERCHANT-A": (Decimal("50000.00"), Decimal("0.00")),

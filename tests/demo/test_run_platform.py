@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from django.core.management import CommandError, call_command
 
-from openplatform.demo.supervisor import PlatformFailed, Stopped, Supervisor
+from openplatform.connectors.models import Provider
+from openplatform.demo.services.logistics import add_providers, point_at_simulator
+from openplatform.demo.supervisor import (
+    PlatformFailed,
+    Stopped,
+    Supervisor,
+    _simulator_command,
+)
 
 
 def test_command_fails_and_touches_no_data_when_the_port_is_taken(settings):
@@ -40,3 +51,46 @@ def test_supervisor_ends_children_and_their_children_when_it_stops(tmp_path: Pat
 
     assert supervisor.children["polite"].returncode == -15
     assert supervisor.children["deaf"].returncode == -9
+
+
+def test_simulated_provider_runs_as_a_process_of_its_own_and_ends_with_the_others(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    supervisor = Supervisor(port=0, logs=tmp_path)
+    memory = tmp_path / "memory.json"
+    supervisor.start_child("simulator", *_simulator_command(port, memory))
+    try:
+        url = f"http://127.0.0.1:{port}/track?carrier=sf&waybill=SF1"
+        answer = _get_patiently(url)
+    finally:
+        supervisor.stop()
+
+    assert answer["waybill"] == "SF1"
+    assert [trace["state"] for trace in answer["traces"]] == ["COLLECTED"]
+    assert list(json.loads(memory.read_text())) == ["sf SF1"]
+    assert supervisor.children["simulator"].returncode == 0
+
+
+def _get_patiently(url: str) -> Any:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return requests.get(url, timeout=5).json()
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.mark.django_db
+def test_providers_of_the_demo_are_called_at_a_free_port() -> None:
+    assert point_at_simulator() is None
+    add_providers()
+
+    port = point_at_simulator()
+
+    assert dict(Provider.objects.values_list("code", "base_url")) == {
+        "simulator": f"http://127.0.0.1:{port}",
+        "simulator-spare": f"http://127.0.0.1:{port}/spare",
+    }
+    add_providers()
+    assert Provider.objects.count() == 2

@@ -8,7 +8,6 @@ import os
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,17 @@ from accounts.services.keys import create_key
 from catalog.models import Sku
 from openplatform.core.locking import transactional
 from openplatform.core.scopes import Scope
+from openplatform.demo.services.logistics import add_providers
 from openplatform.imports.services.importing import import_file
 from openplatform.regions.models import Region
 from openplatform.regions.services.loading import load_regions
 from orders.models import Carrier, FreightTemplate
-from orders.services.freight_templates import RuleDraft, add_template
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 # Each resource names codes of those before it. Partners come after the goods, so that their
 # message feeds begin with the pools that were opened to them.
 RESOURCES = ("categories", "warehouses", "pools", "products", "stock", "partners", "prices")
+FREIGHT = "freight"
 USERS = (
     ("admin", "administrator"),
     ("operator", "operator"),
@@ -94,7 +94,7 @@ def load_demo(*, actor: str, now: datetime) -> DemoData:
 
     1. Regions, unless they are there.
     2. The import files of ``openplatform/demo/data``, through the operator's importers.
-    3. Carriers and the freight template.
+    3. Freight templates, unless some are in use, and carriers.
     4. A key and a contact for each merchant, and staff in the groups of their roles.
 
     :raises DatabaseNotEmpty: when there is a partner or a SKU; nothing is changed then.
@@ -105,7 +105,10 @@ def load_demo(*, actor: str, now: datetime) -> DemoData:
         load_regions(file=None, now=now)
     for resource in RESOURCES:
         import_file(resource=resource, file=DATA / f"{resource}.csv", actor=actor)
-    _add_carriers_and_freight()
+    if not FreightTemplate.objects.filter(is_active=True).exists():
+        import_file(resource=FREIGHT, file=DATA / f"{FREIGHT}.csv", actor=actor)
+    _add_carriers()
+    add_providers()
     _add_contacts()
     call_command("load_roles", verbosity=0)
     data = DemoData(
@@ -152,16 +155,10 @@ def write_demo_file(content: dict[str, Any]) -> None:
 
 
 @transactional
-def _add_carriers_and_freight() -> None:
+def _add_carriers() -> None:
     with (DATA / "carriers.csv").open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             Carrier.objects.get_or_create(code=row["code"], defaults={"name": row["name"]})
-    if not FreightTemplate.objects.filter(is_active=True).exists():
-        add_template(
-            code="standard",
-            name="按重量计费",
-            rules=[RuleDraft(first_amount=Decimal("8.00"), step_amount=Decimal("3.00"))],
-        )
 
 
 @transactional

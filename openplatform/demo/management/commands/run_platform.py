@@ -22,6 +22,7 @@ from openplatform.demo.services.loading import (
     read_demo_file,
     write_demo_file,
 )
+from openplatform.demo.services.logistics import point_at_simulator
 from openplatform.demo.supervisor import HOST
 from openplatform.regions.models import Region
 from openplatform.regions.services.loading import load_regions
@@ -30,7 +31,8 @@ from openplatform.regions.services.loading import load_regions
 class Command(BaseCommand):
     help = (
         "Prepare the database (migrations, roles, regions, the demo when it is empty), then run "
-        "web and worker on PORT until a signal. Prints addresses, logins and keys."
+        "web, worker and a simulated provider of logistics until a signal. Prints addresses, "
+        "logins and keys."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -49,8 +51,8 @@ class Command(BaseCommand):
         self._load_data(needs_demo=options["walkthrough"])
         self._say("Preparing static files …")
         call_command("collectstatic", interactive=False, verbosity=0)
-        self._say("Starting web and worker …")
-        _become_supervisor(options)
+        self._say("Starting web, worker and the simulated provider …")
+        _become_supervisor(options, simulator_port=point_at_simulator())
 
     def _load_data(self, *, needs_demo: bool) -> None:
         try:
@@ -88,13 +90,17 @@ def _refuse_taken_port(port: int) -> None:
             ) from error
 
 
-def _become_supervisor(options: dict[str, Any]) -> None:
+def _become_supervisor(options: dict[str, Any], *, simulator_port: int | None) -> None:
     """Replace this process: what stays should not keep Django in memory."""
     arguments = [
         *("--port", str(settings.PORT), "--data-dir", str(settings.DATA_DIR)),
         *("--base-url", settings.PUBLIC_URL),
         *(f"--{name}" for name in ("walkthrough", "exit") if options[name]),
     ]
+    if simulator_port is not None:
+        arguments += ["--simulator-port", str(simulator_port)]
+        private = [*settings.OUTGOING_PRIVATE_HOSTS, f"{HOST}:{simulator_port}"]
+        os.environ["OUTGOING_PRIVATE_HOSTS"] = ",".join(private)
     if startup.has_started_postgres:
         arguments += ["--stop-postgres", str(settings.EMBEDDED_POSTGRES)]
     connections.close_all()

@@ -7,7 +7,7 @@ import json
 import secrets
 import tempfile
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from openplatform.demo import texts
+from openplatform.demo.delivery import Parcel
 from openplatform.demo.merchant_day import MerchantDay
 from openplatform.demo.narration import Narrator, WalkthroughFailed
 from openplatform.demo.services.loading import read_demo_file
@@ -25,8 +26,9 @@ from openplatform.demo.services.loading import read_demo_file
 class Command(BaseCommand):
     help = (
         "Play a merchant's day over HTTP with only a key: pool, details, prices, stock, a refused "
-        "order, an order that splits, payment, shipping, messages, ledger. Every step checks what "
-        "it gets; the exit status is not zero when something is off."
+        "order, a quote, an order that splits, payment, shipping in parts, tracking, receipt, "
+        "timeline, messages, ledger. Every step checks what it gets; the exit status is not zero "
+        "when something is off."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,7 +39,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--ship-with-import",
             action="store_true",
-            help="also play the operator, who ships the order with `import shipments`",
+            help="also play the operator, who ships the order with `import shipments`, to a "
+            "provider whose parcels arrive within a minute",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -91,8 +94,8 @@ def _tell_nobody(_line: str) -> None:
     pass
 
 
-def ship_by_import(carriers: Mapping[str, str]) -> None:
-    """Ship suborders completely, each with a carrier, by the operator's door.
+def ship_by_import(parcels: Sequence[Parcel]) -> None:
+    """Ship parcels by the operator's door.
 
     :raises CommandError: when the import refuses.
     """
@@ -100,7 +103,8 @@ def ship_by_import(carriers: Mapping[str, str]) -> None:
         file = Path(directory) / "shipments.csv"
         with file.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
-            writer.writerow(["order_no", "carrier", "waybill_no"])
-            for suborder_no, carrier in carriers.items():
-                writer.writerow([suborder_no, carrier, f"DEMO{secrets.randbelow(10**12):012d}"])
+            writer.writerow(["order_no", "carrier", "waybill_no", "lines"])
+            for parcel in parcels:
+                waybill_no = f"DEMO{secrets.randbelow(10**12):012d}"
+                writer.writerow([parcel.suborder_no, parcel.carrier, waybill_no, parcel.lines])
         call_command("import", "shipments", str(file), stdout=StringIO())
