@@ -19,18 +19,6 @@ class KeyExpired(DomainError):
     title = _("The API key has expired")
 
 
-class SignatureMissing(DomainError):
-    code = "signature_missing"
-    status = 401
-    title = _("This API key only opens to signed requests")
-
-
-class SignatureInvalid(DomainError):
-    code = "signature_invalid"
-    status = 401
-    title = _("The signature of the request does not hold")
-
-
 class IpNotAllowed(DomainError):
     code = "ip_not_allowed"
     status = 403

@@ -106,6 +106,7 @@ INSTALLED_APPS = [
     "openplatform.idempotency",
     "openplatform.limits",
     "openplatform.audit",
+    "openplatform.connectors",
     "openplatform.approvals",
     "openplatform.imports",
     "openplatform.backoffice",
@@ -164,6 +165,14 @@ CURRENCY = "CNY"
 # A change of credit line or alert threshold by more than this waits for a second person.
 SECOND_PERSON_ABOVE = read_amount("SECOND_PERSON_ABOVE", "10000.00")
 
+# How long a quote holds
+QUOTE_MINUTES = read_int("QUOTE_MINUTES", 15, minimum=1)
+# Orders: days until a part counts as received by itself, after it left and after it arrived
+RECEIPT_AFTER_SHIPMENT_DAYS = read_int("RECEIPT_AFTER_SHIPMENT_DAYS", 15, minimum=1)
+RECEIPT_AFTER_DELIVERY_DAYS = read_int("RECEIPT_AFTER_DELIVERY_DAYS", 7, minimum=1)
+# Days that a consignee is kept after the order ended; messages and kept answers are gone by then.
+CONSIGNEE_KEPT_DAYS = read_int("CONSIGNEE_KEPT_DAYS", 180, minimum=31)
+
 # Static files
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -183,6 +192,8 @@ STORAGES = {
 # Partner API
 API_BODY_LIMIT = 2 * 1024 * 1024  # bytes; an order of 1,000 lines takes about a tenth
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_LIMIT
+# A page of the back office may have dozens of rules, each with dozens of regions.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # Who is believed about the caller's address: networks in CIDR notation, and `unix` for the peer at
 # the other end of a unix socket.
 TRUSTED_PROXIES = TrustedProxies.parse(read_list("TRUSTED_PROXIES"))
@@ -229,6 +240,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "orders.states.OrderStatus.choices",
         "SuborderStatus": "orders.states.SuborderStatus.choices",
+        "ParcelStatus": "openplatform.connectors.parcels.ParcelStatus.choices",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -266,6 +278,9 @@ EMAIL_USE_TLS = _SMTP_SECURITY == "starttls"
 EMAIL_USE_SSL = _SMTP_SECURITY == "tls"
 EMAIL_TIMEOUT = 10  # seconds for each step of the conversation with the server
 DEFAULT_FROM_EMAIL = read_mailbox("MAIL_FROM", "Open Platform <openplatform@localhost>")
+
+# Requests that we send: hosts (with a port, or any) that may be private and spoken to without TLS
+OUTGOING_PRIVATE_HOSTS = read_list("OUTGOING_PRIVATE_HOSTS")
 
 # Rate limits, in requests a minute
 RATE_LIMIT_KEY = read_int("RATE_LIMIT_KEY", 3000, minimum=1)  # unless agreed with the key

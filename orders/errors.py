@@ -31,6 +31,30 @@ class PriceChanged(DomainError):
     title = _("The price is no longer the expected one")
 
 
+class RegionAmbiguous(DomainError):
+    code = "region_ambiguous"
+    status = 422
+    title = _("The address does not tell the region surely; name it by its code")
+
+
+class QuoteExpired(DomainError):
+    code = "quote_expired"
+    status = 409
+    title = _("The quote is no longer valid")
+
+
+class QuoteUsed(DomainError):
+    code = "quote_used"
+    status = 409
+    title = _("Another order was placed on this quote")
+
+
+class QuoteMismatch(DomainError):
+    code = "quote_mismatch"
+    status = 409
+    title = _("The quote is for other items or another region")
+
+
 class QuantityExceedsOrdered(DomainError):
     code = "quantity_exceeds_ordered"
     status = 409

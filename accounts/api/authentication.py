@@ -15,7 +15,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import selectors
-from accounts.errors import IpNotAllowed, KeyExpired, KeyRevoked, SignatureMissing
+from accounts.errors import IpNotAllowed, KeyExpired, KeyRevoked
 from accounts.services.keys import digest_of, note_use
 from accounts.services.signatures import (
     DIGEST,
@@ -29,10 +29,12 @@ from openplatform.core import clock
 from openplatform.core.api.caller import Caller
 from openplatform.core.api.client_address import address_of
 from openplatform.core.api.last_checks import has_body, require_before_action, require_of_body
-from openplatform.core.errors import KeyInvalid, KeyMissing
+from openplatform.core.errors import KeyInvalid, KeyMissing, SignatureMissing
 from openplatform.core.networks import Network, read_address, read_network
 
 KEEP_SECONDS = 1.0  # a revocation holds within a second in every process
+WARM_SECONDS = 30.0  # keys used since are looked over together
+MAX_LOOKED_OVER = 1_000  # keys at a time, for a few milliseconds
 MAX_KEPT = 10_000
 USE_NOTED_EVERY = timedelta(minutes=2)
 PATH_SAFE = "/~!$&'()*+,;=:@"  # what RFC 3986 lets stand in a path beside letters and digits
@@ -46,23 +48,47 @@ class _KnownKey:
     networks: tuple[Network, ...]
     public_key: Ed25519PublicKey | None
     requires_signature: bool
-    is_use_due: bool  # to be written down
-    read_at: float  # time.monotonic(), taken before the row was read
+    last_used_at: datetime | None  # as it was written down
+    version: str
+    read_at: float  # time.monotonic(), taken before the row was read or looked over
+    used_at: float
+
+    def is_use_due(self) -> bool:
+        """Whether its use is to be written down again."""
+        return self.last_used_at is None or clock.now() - self.last_used_at > USE_NOTED_EVERY
 
 
 class KeyCache:
-    """Keys read within the last second. Unknown keys are not kept, so guessing fills nothing."""
+    """Keys as they were within the last second. Unknown keys are not kept, so guessing fills
+    nothing.
+
+    Once a second one statement asks which of the keys in use have changed, and these are forgotten:
+    reading each again would cost every request of a merchant who calls now and then a round trip.
+    """
 
     def __init__(self) -> None:
         self._known: dict[bytes, _KnownKey] = {}
         self._lock = Lock()
+        self._looking_over = Lock()
 
     def get(self, digest: bytes) -> _KnownKey | None:
         """The key of a digest, at most a second old; None when there is no such key."""
         known = self._known.get(digest)
         started = time.monotonic()
-        if known is not None and started - known.read_at < KEEP_SECONDS:
-            return known
+        if known is not None:
+            known.used_at = started
+            if started - known.read_at >= KEEP_SECONDS:
+                self._look_over(started)
+                known = self._known.get(digest)
+            if known is not None and started - known.read_at < KEEP_SECONDS:
+                return known
+        return self._read(digest, started)
+
+    def clear(self) -> None:
+        """Forget every key."""
+        self._known.clear()
+
+    def _read(self, digest: bytes, started: float) -> _KnownKey | None:
         row = selectors.find_api_key(digest=digest)
         if row is None:
             self._known.pop(digest, None)
@@ -74,9 +100,26 @@ class KeyCache:
             self._known[digest] = known
         return known
 
-    def clear(self) -> None:
-        """Forget every key."""
-        self._known.clear()
+    def _look_over(self, started: float) -> None:
+        """Have the keys in use count as read now, all but those that have changed."""
+        if not self._looking_over.acquire(blocking=False):
+            return  # another thread is at it: this key is read alone
+        try:
+            in_use = [
+                (digest, known)
+                for digest, known in list(self._known.items())
+                if started - known.used_at < WARM_SECONDS
+            ][-MAX_LOOKED_OVER:]
+            changed = selectors.list_changed_keys(
+                versions={digest: known.version for digest, known in in_use}
+            )
+            for digest, known in in_use:
+                if digest in changed:
+                    self._known.pop(digest, None)
+                else:
+                    known.read_at = started
+        finally:
+            self._looking_over.release()
 
 
 def _read(row: selectors.KeyRow, read_at: float) -> _KnownKey:
@@ -94,8 +137,10 @@ def _read(row: selectors.KeyRow, read_at: float) -> _KnownKey:
         networks=tuple(read_network(text) for text in row.allowed_networks),
         public_key=load_public_key(row.public_key) if row.public_key else None,
         requires_signature=row.requires_signature,
-        is_use_due=row.last_used_at is None or clock.now() - row.last_used_at > USE_NOTED_EVERY,
+        last_used_at=row.last_used_at,
+        version=row.version,
         read_at=read_at,
+        used_at=read_at,
     )
 
 
@@ -128,8 +173,8 @@ class ApiKeyAuthentication(BaseAuthentication):
             _require_allowed_address(request._request, known.networks)
         if known.public_key is not None:
             _require_signature(request._request, known, known.public_key)
-        if known.is_use_due:
-            known.is_use_due = False
+        if known.is_use_due():
+            known.last_used_at = clock.now()
             note_use(key_id=known.caller.key_id, address=address_of(request._request))
         return known.caller, known.caller
 

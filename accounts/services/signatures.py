@@ -27,8 +27,7 @@ from http_message_signatures import (
 )
 from http_message_signatures.algorithms import ED25519
 
-from accounts.errors import SignatureInvalid
-from openplatform.core.errors import FieldInvalid
+from openplatform.core.errors import FieldInvalid, SignatureInvalid
 
 MAX_AGE = timedelta(minutes=5)
 CLOCK_SKEW = timedelta(seconds=10)

@@ -18,6 +18,7 @@ from accounts.recipients import list_owners, list_stale_contacts
 from accounts.selectors import get_last_book_check
 from openplatform.approvals.selectors import list_pending
 from openplatform.backoffice import selectors
+from openplatform.connectors.selectors import list_resting
 from openplatform.core import clock
 
 ROWS = 8
@@ -60,6 +61,8 @@ def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
         cards.append(_contacts_card(now))
     if request.user.has_perm("catalog.view_stock"):
         cards.append(_show_stock(context))
+    if request.user.has_perm("connectors.view_provider"):
+        cards += _provider_cards()
     if request.user.has_perm("messaging.view_outbox"):
         cards.append(_outbox_card(now))
     context["cards"] = [_with_owner(card) for card in cards] if may_see_owners else cards
@@ -73,6 +76,23 @@ def _with_owner(card: Card) -> Card:
     names = [contact.name for contact in list_owners(topic=card.topic)]
     owner = _("Owner: %(names)s") % {"names": "、".join(names)}
     return replace(card, owner=owner if names else _("Nobody of our own side is told of this"))
+
+
+def _provider_cards() -> list[Card]:
+    """Only while one does not answer."""
+    names = [provider.name for provider in list_resting()]
+    if not names:
+        return []
+    return [
+        Card(
+            _("Providers that do not answer"),
+            f"{len(names):,}",
+            "hub",
+            reverse("admin:connectors_provider_changelist"),
+            note=_("%(names)s: their pages say whom to call") % {"names": "、".join(names)},
+            is_alert=True,
+        )
+    ]
 
 
 def _approvals_card(now: datetime) -> Card:

@@ -7,12 +7,17 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy
-from django.utils.text import capfirst
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from openplatform.approvals.selectors import list_pending_for
 from openplatform.core.errors import type_of_text
 from openplatform.imports.selectors import list_usable_resources
+from orders.selectors.parcels import list_troubled
+
+TROUBLED_PARCELS = format_lazy(
+    "{list}?trouble=open", list=reverse_lazy("admin:orders_shipment_changelist")
+)
 
 
 def _may_see(app: str, model: str) -> Callable[[HttpRequest], bool]:
@@ -38,14 +43,29 @@ def _is_at_pools(request: HttpRequest) -> bool:
     return request.path.startswith(reverse("admin:catalog_pool_changelist")) and not is_sight
 
 
+def _is_at_queue(request: HttpRequest) -> bool:
+    """At the parcels in trouble, which are some of all shipments."""
+    is_at = request.path == reverse("admin:orders_shipment_changelist")
+    return is_at and request.GET.get("trouble") == "open"
+
+
+def _is_at_all(request: HttpRequest) -> bool:
+    """At the shipments, save those in trouble."""
+    is_at = request.path.startswith(reverse("admin:orders_shipment_changelist"))
+    return is_at and not _is_at_queue(request)
+
+
 def _may_see_prices(request: HttpRequest) -> bool:
     """What the page asks for."""
     return bool(request.user.has_perms(("catalog.view_sku", "catalog.view_purchaseprice")))
 
 
 def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """Unfold's callback: groups of links; beside the approvals, how many one could decide."""
+    """Unfold's callback: groups of links; beside the approvals, how many one could decide, and
+    beside the parcels in trouble, how many wait for somebody.
+    """
     waiting = list_pending_for(request.user).count()
+    troubled = list_troubled().count()
     return [
         {
             "items": [
@@ -92,10 +112,28 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "collapsible": True,
             "items": [
                 _item(_("Orders"), "receipt_long", "orders", "order"),
+                _item(_("Quotes"), "request_quote", "orders", "quote"),
                 _item(_("Suborders"), "call_split", "orders", "suborder"),
-                _item(_("Shipments"), "package_2", "orders", "shipment"),
+                {**_item(_("Shipments"), "package_2", "orders", "shipment"), "active": _is_at_all},
+                {
+                    **_item(_("Parcels in trouble"), "report", "orders", "shipment"),
+                    "link": TROUBLED_PARCELS,
+                    "active": _is_at_queue,
+                    **({"badge": troubled, "badge_variant": "danger"} if troubled else {}),
+                },
+                _item(_("Closures"), "money_off", "orders", "closure"),
                 _item(_("Carriers"), "local_shipping", "orders", "carrier"),
                 _item(_("Freight templates"), "scale", "orders", "freighttemplate"),
+            ],
+        },
+        {
+            "title": _("Connectors"),
+            "separator": True,
+            "collapsible": True,
+            "items": [
+                _item(_("Providers"), "hub", "connectors", "provider"),
+                _item(_("Calls of providers"), "call_made", "connectors", "providercall"),
+                _item(_("Tracked parcels"), "route", "connectors", "trackedparcel"),
             ],
         },
         {

@@ -4,7 +4,8 @@ Keys and money are in different hands. Whoever holds a merchant's key can report
 that merchant; whoever is finance can approve it, since the one who asked is then the merchant and
 not a member of staff. One person with both could book money that never came. So the operator makes
 keys and has no part in money, finance moves money and makes no keys, and nobody belongs to both
-groups. Deleting, and the logins of others, are the administrator's.
+groups. Closing what was not shipped is the operator's all the same: it gives back to a wallet what
+that wallet paid, and nothing else. Deleting, and the logins of others, are the administrator's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Everybody of the back office sees what is in these.
-SEEN_APPS = ("accounts", "approvals", "audit", "catalog", "orders", "regions", "messaging")
+SEEN_APPS = (
+    "accounts", "approvals", "audit", "catalog", "connectors", "messaging", "orders", "regions",
+)  # fmt: skip
 
 KEYS = frozenset({"accounts.add_apikey", "accounts.change_apikey"})
 ENTERING_MONEY = frozenset(
@@ -60,7 +63,7 @@ ROLES = (
     Role(
         name="operator",
         edits=("catalog", "orders"),
-        may=PARTNERS | KEYS,
+        may=PARTNERS | KEYS | {"connectors.change_trackedparcel"},
         never=ENTERING_MONEY | DECIDING_MONEY,
     ),
     Role(

@@ -63,6 +63,7 @@ OUTCOME_COLOURS = {
 }  # fmt: skip
 HIDDEN = "•••"  # in the audit trail, whatever a secret is
 SECRETS = {"new_api_key": "api_key", "new_callback_secret": "callback_secret"}
+BOXES = tuple(SECRETS)
 
 
 class ProviderContactInline(PartsInline):
@@ -96,7 +97,7 @@ class ProviderAdmin(ModelAdmin):
             _("Interface"),
             {
                 "fields": (
-                    ("driver", "base_url"), ("new_api_key", "new_callback_secret"),
+                    ("driver", "base_url"), BOXES,
                     ("secrets_set", "callback_path"),
                     ("interval_seconds", "refresh_seconds", "timeout_seconds"),
                 )
@@ -116,6 +117,16 @@ class ProviderAdmin(ModelAdmin):
             },
         ),
     )  # fmt: skip
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without the boxes for new secrets, where nothing can be written."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, {**options, "fields": [row for row in options["fields"] if row != BOXES]})
+            for title, options in fieldsets
+        ]
 
     def save_model(
         self, request: HttpRequest, obj: Provider, form: ModelForm[Provider], change: bool

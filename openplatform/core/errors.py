@@ -128,6 +128,18 @@ class KeyInvalid(DomainError):
     title = _("The API key is not known")
 
 
+class SignatureMissing(DomainError):
+    code = "signature_missing"
+    status = 401
+    title = _("Only signed requests are taken here")
+
+
+class SignatureInvalid(DomainError):
+    code = "signature_invalid"
+    status = 401
+    title = _("The signature of the request does not hold")
+
+
 class ScopeMissing(DomainError):
     code = "scope_missing"
     status = 403

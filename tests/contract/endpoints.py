@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 PREFIX = "api/v1/"
 METHODS = ("get", "post", "put", "patch", "delete")
+CALLBACKS = "api/v1/callbacks/"  # whom providers call: signed, no keys, no part of the document
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,16 @@ class Endpoint:
 
 
 def list_endpoints() -> list[Endpoint]:
-    """All of them, in the order of the URLs."""
+    """All of them, in the order of the URLs; callbacks of providers are none."""
+    return [entry for entry in _list_all() if not entry.path.startswith(f"/{CALLBACKS}")]
+
+
+def list_callbacks() -> list[Endpoint]:
+    """Where providers call us."""
+    return [entry for entry in _list_all() if entry.path.startswith(f"/{CALLBACKS}")]
+
+
+def _list_all() -> list[Endpoint]:
     return list(_walk(get_resolver().url_patterns, ""))
 
 

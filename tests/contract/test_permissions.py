@@ -71,10 +71,17 @@ CALLS = {
     "delete_selection": Call(lambda _w: "/catalog/selection"),
     "list_orders": Call(lambda _w: "/orders"),
     "place_order": Call(lambda _w: "/orders", order_body("M-9"), 201),
+    "quote_order": Call(
+        lambda _w: "/orders/quotes",
+        {"items": [{"sku": "A", "quantity": 1}], "consignee": {"region": BEIJING}},
+    ),
     "get_order": Call(lambda w: f"/orders/{w['paid']}", is_own=True),
     "confirm_order": Call(lambda w: f"/orders/{w['open']}/confirm", is_own=True),
     "cancel_order": Call(lambda w: f"/orders/{w['open']}/cancel", is_own=True),
+    "receive_order": Call(lambda w: f"/orders/{w['paid']}/receive", is_own=True),
+    "get_order_timeline": Call(lambda w: f"/orders/{w['paid']}/timeline", is_own=True),
     "list_shipments": Call(lambda w: f"/orders/{w['paid']}/shipments", is_own=True),
+    "get_tracking": Call(lambda w: f"/shipments/{w['shipment']}/tracking", is_own=True),
     "list_carriers": Call(lambda _w: "/carriers"),
     "list_regions": Call(lambda _w: "/regions"),
     "get_region": Call(lambda _w: f"/regions/{BEIJING}"),
@@ -91,11 +98,12 @@ def things(shop: World, merchant: Merchant) -> dict[str, str]:
     RegionLibrary.objects.create(version="test", file=compress(b"code"), loaded_at=clock.now())
     shop.make_sku("A", price="10.00", north=50)
     paid = pay(merchant, "M-1")
-    ship(paid["suborders"][0]["order_no"])
+    shipment = ship(paid["suborders"][0]["order_no"])
     top_up = merchant.api.post("/account/top-ups", {**TOP_UP, "reference": "R-1"}).json()
     return {
         "open": place(merchant, "M-2")["order_no"],
         "paid": paid["order_no"],
+        "shipment": shipment.shipment_no,
         "top_up": top_up["top_up_no"],
     }
 
@@ -128,7 +136,7 @@ def test_every_operation_is_in_the_matrix() -> None:
 
 @each_endpoint
 def test_refused_when_no_key_is_sent(endpoint: Endpoint, db: None) -> None:
-    response = call(Api(), endpoint, {"open": "1", "paid": "1", "top_up": "1"})
+    response = call(Api(), endpoint, {"open": "1", "paid": "1", "shipment": "1", "top_up": "1"})
 
     assert refused_with(response) == (401, "key_missing")
 
@@ -152,7 +160,7 @@ CLOSED: list[tuple[dict[str, Any], int, str]] = [
 
 @each_endpoint
 def test_refused_when_the_key_does_not_open(endpoint: Endpoint, merchant: Merchant) -> None:
-    nothing = {"open": "1", "paid": "1", "top_up": "1"}
+    nothing = {"open": "1", "paid": "1", "shipment": "1", "top_up": "1"}
 
     answers = [
         refused_with(call(key_of(merchant, **changes), endpoint, nothing))

@@ -13,7 +13,7 @@ from drf_spectacular.openapi import AutoSchema
 if TYPE_CHECKING:  # DRF loads this module while it makes APIView
     from openplatform.core.api.views import PartnerAPIView
 
-PROBLEM = {
+PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "RFC 9457 problem document",
     "required": ["type", "title", "status", "code", "detail", "request_id", "errors"],

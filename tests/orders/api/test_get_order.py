@@ -40,7 +40,9 @@ def test_order_is_shown_whole_by_its_own_number(shop: World, merchant: Merchant)
                         "shipment_no": shipment.shipment_no,
                         "carrier": {"code": "sf", "name": "顺丰速运"},
                         "waybill_no": "SF-1",
+                        "status": "pending",
                         "shipped_at": body["updated_at"],
+                        "delivered_at": None,
                         "lines": [{"line_no": "1", "sku": "N", "quantity": 1}],
                     }
                 ],
@@ -103,7 +105,7 @@ def test_part_is_shown_by_its_own_number(shop: World, merchant: Merchant) -> Non
         "created_at": paid["created_at"],
         "updated_at": paid["updated_at"],
         "paid_at": paid["paid_at"],
-        "consignee": CONSIGNEE,
+        "consignee": {**CONSIGNEE, "region_confidence": None},
         "version": 2,
     }
 
