@@ -56,6 +56,8 @@ def _read_secret_key() -> str:
 
 
 SECRET_KEY = _read_secret_key()
+# Earlier ones: what they signed and sealed still holds.
+SECRET_KEY_FALLBACKS = read_list("SECRET_KEY_FALLBACKS")
 if PRODUCTION:
     require("ALLOWED_HOSTS", "the host names that production answers to, separated by commas")
     require("DATABASE_URL", "production does not run on the embedded Postgres")
