@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -64,10 +65,21 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # generic for myp
         return url
 
     def clean(self) -> dict[str, Any] | None:
-        """A parcel is not refreshed more often than its provider may be asked."""
+        """A parcel is not refreshed more often than its provider may be asked; and a key that is
+        kept goes nowhere but where it was meant for: else it could be read by leading it away.
+        """
         values = super().clean()
         interval = self.cleaned_data.get("interval_seconds")
         refresh = self.cleaned_data.get("refresh_seconds")
         if interval and refresh and refresh < interval:
             self.add_error("refresh_seconds", _("Not more often than the interval"))
+        url = self.cleaned_data.get("base_url")
+        is_kept = self.instance.api_key and not self.cleaned_data.get("new_api_key")
+        if url and is_kept and _origin_of(url) != _origin_of(self.instance.base_url):
+            self.add_error("new_api_key", _("Another host needs the key anew"))
         return values
+
+
+def _origin_of(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.lower()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Wallet
@@ -15,6 +17,7 @@ from catalog.errors import PreviewOutdated
 from catalog.models import Warehouse
 from openplatform.core.errors import type_of_text
 from orders.changes import ClosingPlan, SplitPlan, Taken
+from orders.errors import OrderStateConflict
 from orders.models import Order, Suborder
 from orders.selectors.change_previews import StockMove
 
@@ -53,6 +56,13 @@ def read_version(expected: str) -> int:
     if not (expected.isascii() and expected.isdigit()):
         raise PreviewOutdated
     return int(expected)
+
+
+def go_back(request: HttpRequest, back_to: str, *, is_anything_left: bool) -> HttpResponse:
+    """Back to where it came from: an act that is not possible any more, with the reason why."""
+    why = OrderStateConflict.title if is_anything_left else _("Nothing is left to ship")
+    messages.warning(request, str(why))
+    return HttpResponseRedirect(back_to)
 
 
 def look_at_closing(

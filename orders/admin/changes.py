@@ -24,11 +24,13 @@ from orders.admin.badges import link_to
 from orders.admin.change_pages import (
     ChangeLook,
     ChangePage,
+    go_back,
     look_at_closing,
     look_at_move,
     look_at_split,
     read_version,
 )
+from orders.admin.searching import FoundByOrder
 from orders.changes import CLOSABLE, MOVABLE, SplitPlan, plan_closing, plan_move, plan_split
 from orders.forms.changes import CloseForm, CloseOrderForm, MoveForm, SplitForm
 from orders.models import Closure, ClosureLine, Order, OrderLine, Split, Suborder
@@ -97,6 +99,8 @@ class SuborderChanges:
         """Some units become a suborder of their own."""
         part, lines = _read_part(self, request, object_id)
         order = part.order
+        if part.status not in MOVABLE:
+            return go_back(request, _page_of(part), is_anything_left=bool(_left(lines)))
 
         def look(form: SplitForm) -> ChangeLook:
             values = form.cleaned_data
@@ -153,6 +157,8 @@ class SuborderChanges:
         """Another warehouse ships it."""
         part, lines = _read_part(self, request, object_id)
         order = part.order
+        if part.status not in MOVABLE:
+            return go_back(request, _page_of(part), is_anything_left=bool(_left(lines)))
 
         def look(form: MoveForm) -> ChangeLook:
             values = form.cleaned_data
@@ -202,6 +208,8 @@ class SuborderChanges:
         """Units that will not be shipped are refunded."""
         part, lines = _read_part(self, request, object_id)
         order = part.order
+        if part.status not in CLOSABLE:
+            return go_back(request, _page_of(part), is_anything_left=bool(_left(lines)))
 
         def look(form: CloseForm) -> ChangeLook:
             values = form.cleaned_data
@@ -263,6 +271,10 @@ class OrderChanges:
     def close_rest(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Everything that was not shipped is refunded."""
         order: Order = self.get_row(request, object_id)  # type: ignore[attr-defined]
+        back_to = reverse("admin:orders_order_change", args=(order.pk,))
+        if not Suborder.objects.filter(order_id=order.pk, status__in=CLOSABLE).exists():
+            lines = OrderLine.objects.filter(suborder__order_id=order.pk)
+            return go_back(request, back_to, is_anything_left=bool(_left(list(lines))))
 
         def look(form: CloseOrderForm) -> ChangeLook:
             values = form.cleaned_data
@@ -298,7 +310,7 @@ class OrderChanges:
                 submit=_("Close and refund"),
                 look=look,
                 act=act,
-                back_to=reverse("admin:orders_order_change", args=(order.pk,)),
+                back_to=back_to,
                 subject=order,
                 intro=_("Everything that is left to ship; what was paid for it goes back."),
             ),
@@ -316,7 +328,7 @@ class ClosureLineInline(ReadOnlyInline):
 
 
 @admin.register(Closure)
-class ClosureAdmin(ReadOnlyAdmin):
+class ClosureAdmin(FoundByOrder, ReadOnlyAdmin):
     """Units that were paid and closed before shipment, each with its refund."""
 
     list_display = (
@@ -328,7 +340,8 @@ class ClosureAdmin(ReadOnlyAdmin):
         ("created_at", RangeDateFilter),
     )
     list_select_related = ("suborder__order__partner",)
-    search_fields = ("closure_no", "suborder__order_no", "suborder__order__order_no")
+    order_path = "suborder__order_id"
+    own_numbers = ("closure_no",)
     search_help_text = _("Number of a closure or order")
     ordering = ("-id",)
     fields = (

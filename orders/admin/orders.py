@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import Prefetch, QuerySet, Sum
+from django.contrib import admin
+from django.db.models import Prefetch, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
@@ -20,10 +20,9 @@ from openplatform.core.admin.decorators import display
 from openplatform.core.admin.model_admins import (
     ReadOnlyAdmin,
 )
-from openplatform.core.admin.paging import BoundedPaginator
-from openplatform.core.statements import any_of
 from orders.admin.badges import STATUS_COLOURS, STATUS_NAMES
 from orders.admin.changes import OrderChanges
+from orders.admin.searching import ORDER_SEARCH, FoundByOrder
 from orders.admin.shipments import PARCEL_COLOURS
 from orders.models import (
     Order,
@@ -32,7 +31,6 @@ from orders.models import (
     Split,
     Suborder,
 )
-from orders.selectors.search import find_orders
 from orders.selectors.timeline import get_timeline_document
 from orders.services.shipping import SHIPPABLE
 from orders.timeline import Kind
@@ -57,7 +55,7 @@ def show_timeline(order: Order) -> dict[str, Any]:
 
 
 @admin.register(Order)
-class OrderAdmin(OrderChanges, ReadOnlyAdmin):
+class OrderAdmin(FoundByOrder, OrderChanges, ReadOnlyAdmin):
     """Orders, with their parts, parcels and history."""
 
     list_display = (
@@ -71,13 +69,8 @@ class OrderAdmin(OrderChanges, ReadOnlyAdmin):
         ("total_amount", RangeNumericFilter),
     )
     list_select_related = ("partner",)
-    search_fields = ("order_no",)  # what is searched, get_search_results says
-    search_help_text = _(
-        "Beginning of a number (order, suborder, merchant's order, purchase order, shipment,"
-        " waybill), of the consignee's phone or name"
-    )
-    show_full_result_count = False
-    paginator = BoundedPaginator
+    order_path = "pk"
+    search_help_text = ORDER_SEARCH
     list_before_template = "backoffice/totals.html"
     totals = {_("total"): Sum("total_amount")}
     fieldsets = (
@@ -119,20 +112,6 @@ class OrderAdmin(OrderChanges, ReadOnlyAdmin):
     )
     actions_detail = OrderChanges.change_actions
     change_form_outer_after_template = "backoffice/order_parts.html"
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
-    ) -> tuple[QuerySet[Order], bool]:
-        """The orders among them that :func:`find_orders` finds."""
-        if not search_term.strip():
-            return queryset, False
-        found = find_orders(search_term)
-        if found.is_cut:
-            messages.info(
-                request,
-                _("Many orders fit; type more of the number or name to see the right ones"),
-            )
-        return queryset.filter(pk__in=any_of(found.order_ids)), False
 
     def change_view(
         self,

@@ -29,6 +29,7 @@ from openplatform.core.admin.model_admins import (
 )
 from orders.admin.badges import link_to
 from orders.admin.queues import SettlingMixin, TroubleFilter
+from orders.admin.searching import ORDER_SEARCH, FoundByOrder
 from orders.forms.shipping import WaybillForm
 from orders.models import (
     Carrier,
@@ -72,7 +73,7 @@ class WaybillChangeInline(ReadOnlyInline):
 
 
 @admin.register(Shipment)
-class ShipmentAdmin(SettlingMixin, ReadOnlyAdmin):
+class ShipmentAdmin(FoundByOrder, SettlingMixin, ReadOnlyAdmin):
     """Parcels."""
 
     list_display = (
@@ -87,8 +88,9 @@ class ShipmentAdmin(SettlingMixin, ReadOnlyAdmin):
         ("shipped_at", RangeDateFilter),
     )
     list_select_related = ("carrier", "suborder__order__partner")
-    search_fields = ("shipment_no", "waybill_no", "suborder__order_no", "suborder__order__order_no")
-    search_help_text = _("Number of a shipment, waybill or order")
+    order_path = "suborder__order_id"
+    own_numbers = ("shipment_no", "waybill_no")
+    search_help_text = ORDER_SEARCH
     ordering = ("-id",)
     fields = (
         ("shipment_no", "suborder_no"), ("carrier", "waybill_no"), ("status", "delivered_at"),

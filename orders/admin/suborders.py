@@ -33,8 +33,9 @@ from openplatform.core.admin.model_admins import (
 )
 from openplatform.core.errors import type_of_text
 from orders.admin.badges import STATUS_COLOURS, link_to
+from orders.admin.change_pages import go_back
 from orders.admin.changes import ClosureInline, SplitInline, SuborderChanges
-from orders.admin.shipments import PARCEL_COLOURS
+from orders.admin.searching import ORDER_SEARCH, FoundByOrder
 from orders.exports.to_ship import list_to_ship, to_csv, to_xlsx
 from orders.forms.shipping import ShipForm, ToShipForm
 from orders.models import (
@@ -93,16 +94,9 @@ class ShipmentInline(ReadOnlyInline):
     model = Shipment
     verbose_name_plural = _("shipments")
     fields = (
-        "shipment_no", "status_badge", "carrier", "waybill_no", "shipped_at", "delivered_at",
-        "actor",
+        "shipment_no", "status", "carrier", "waybill_no", "shipped_at", "delivered_at", "actor",
     )  # fmt: skip
-    readonly_fields = ("status_badge",)
     tab = False
-
-    @display(description=_("status"), label=PARCEL_COLOURS)
-    def status_badge(self, shipment: Shipment) -> tuple[str, str]:
-        """A badge."""
-        return shipment.status, shipment.get_status_display()
 
 
 FORMATS = {
@@ -142,7 +136,7 @@ def _answer_file(
 
 
 @admin.register(Suborder)
-class SuborderAdmin(SuborderChanges, ReadOnlyAdmin):
+class SuborderAdmin(FoundByOrder, SuborderChanges, ReadOnlyAdmin):
     """What each warehouse ships of an order."""
 
     list_display = (
@@ -156,10 +150,9 @@ class SuborderAdmin(SuborderChanges, ReadOnlyAdmin):
         ("order__created_at", RangeDateFilter),
     )
     list_select_related = ("warehouse", "order__partner")
-    search_fields = (
-        "order_no", "order__order_no", "order__merchant_order_no", "order__consignee_phone",
-    )  # fmt: skip
-    search_help_text = _("Order number, merchant's order number or phone of the consignee")
+    order_path = "order_id"
+    own_numbers = ("order_no",)
+    search_help_text = ORDER_SEARCH
     ordering = ("-id",)
     fields = (
         ("order_no", "status"),
@@ -193,6 +186,10 @@ class SuborderAdmin(SuborderChanges, ReadOnlyAdmin):
         """A parcel leaves the warehouse."""
         part: Suborder = self.get_row(request, object_id)
         order = part.order
+        left = [line for line in part.lines.order_by("line_no") if line.left_quantity]
+        back_to = reverse("admin:orders_suborder_change", args=(part.pk,))
+        if part.status not in SHIPPABLE:
+            return go_back(request, back_to, is_anything_left=bool(left))
 
         def call(values: Values) -> type_of_text:
             shipment = ship_suborder(
@@ -206,7 +203,6 @@ class SuborderAdmin(SuborderChanges, ReadOnlyAdmin):
             )
             return _("Shipment %(number)s is on its way") % {"number": shipment.shipment_no}
 
-        left = [line for line in part.lines.order_by("line_no") if line.left_quantity]
         return answer_form_page(
             self,
             request,
@@ -214,7 +210,7 @@ class SuborderAdmin(SuborderChanges, ReadOnlyAdmin):
             title=_("Ship"),
             submit=_("Ship"),
             call=call,
-            back_to=reverse("admin:orders_suborder_change", args=(part.pk,)),
+            back_to=back_to,
             subject=part,
             extra_context={
                 "facts": [

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from catalog.errors import DuplicateSku
 from openplatform.core import errors
 from openplatform.core.api.fields import (
+    CodedChoiceField,
     CodeField,
     MetadataField,
     MoneyField,
@@ -36,16 +37,14 @@ class PhoneField(TextField):
         return text
 
 
-class OnShortageField(serializers.ChoiceField):
+class OnShortageField(CodedChoiceField):
     """What becomes of a line that there is not enough stock for; ``reject`` when left out."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=[one.value for one in OnShortage], **kwargs)
 
     def to_internal_value(self, data: Any) -> OnShortage:
-        if not isinstance(data, str) or data not in self.choices:
-            self.fail("invalid_choice", input=data)
-        return OnShortage(data)
+        return OnShortage(super().to_internal_value(data))
 
 
 class ItemsList(RequestList):

@@ -15,9 +15,10 @@ from openplatform.core.statements import send, send_spelled_out
 from orders.states import OrderStatus
 
 # An order is stamped by the clock of a web server when its request comes in, its hold by that of
-# the database before the commit. They are moments apart; bounds that are taken from the one for
-# the other leave room for far more. It costs the reading of the orders of that time.
-CLOCK_ROOM = timedelta(hours=1)
+# the database before the commit. They lie no further apart than a request with all its retries
+# (``horizon.MARGIN_SECONDS``) and what the clocks differ by. Bounds that are taken from the one for
+# the other leave room for more; it costs the reading of the orders of that time.
+CLOCK_ROOM = timedelta(minutes=2)
 MAX_ROWS = 101  # a page, and one more that tells that it goes on
 
 # Times of holds never go back as their numbers go up, and no number is left out.

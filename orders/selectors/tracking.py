@@ -14,19 +14,25 @@ from openplatform.core.errors import FieldRequired, NotFound
 from openplatform.core.statements import send
 
 # The latest parcels of the partner with this number, each carrier and waybill once. An own
-# shipment's number names its parcel; other merchants' goods in it do not show.
+# shipment's number names its parcel; other merchants' goods in it do not show. A shipment in an
+# older parcel, whose number was given again, stands for itself: behind that of today.
 FIND = """
-    SELECT carrier.code, carrier.name, shipment.waybill_no,
-        array_agg(shipment.shipment_no ORDER BY shipment.id)
+    SELECT DISTINCT ON (carrier.code, shipment.waybill_no)
+        carrier.code, carrier.name, shipment.waybill_no,
+        array_agg(shipment.shipment_no ORDER BY shipment.id), past.status, past.delivered_at
     FROM orders_shipment shipment
     JOIN orders_suborder part ON part.id = shipment.suborder_id
     JOIN orders_order "order" ON "order".id = part.order_id
     JOIN orders_carrier carrier ON carrier.id = shipment.carrier_id
+    LEFT JOIN connectors_trackedparcel parcel
+        ON parcel.waybill_no = shipment.waybill_no AND parcel.carrier_code = carrier.code
+    LEFT JOIN orders_shipment past
+        ON past.id = shipment.id AND past.shipped_at <= parcel.counts_since
     WHERE "order".partner_id = %(partner_id)s
         AND (shipment.shipment_no = %(number)s OR shipment.waybill_no = %(number)s)
         AND (%(carrier)s::text IS NULL OR carrier.code = %(carrier)s)
-    GROUP BY carrier.code, carrier.name, shipment.waybill_no
-    ORDER BY carrier.code
+    GROUP BY carrier.code, carrier.name, shipment.waybill_no, past.id
+    ORDER BY carrier.code, shipment.waybill_no, past.id DESC NULLS FIRST
     LIMIT 20
 """
 DEFAULT_INTERVAL = 1800  # seconds after which an answer counts as stale when nobody can be asked
@@ -48,16 +54,28 @@ def get_tracking_document(
         raise NotFound
     if len(found) > 1:
         raise FieldRequired(pointer="?carrier", carriers=[row[0] for row in found])
-    code, name, waybill_no, shipment_nos = found[0]
+    code, name, waybill_no, shipment_nos, past_status, past_delivered_at = found[0]
+    head = {
+        "carrier": {"code": code, "name": name},
+        "waybill_no": waybill_no,
+        "shipment_nos": shipment_nos,
+    }
+    if past_status is not None:  # what is heard by now is of a parcel of somebody else
+        return {
+            **head,
+            "status": past_status,
+            "delivered_at": clock.to_text(past_delivered_at),
+            "events": [],
+            "as_of": None,
+            "is_stale": False,
+        }
     parcel = _get_parcel(code, waybill_no)
     interval = get_interval(carrier_code=code)
     is_stale = _is_stale(parcel, interval or DEFAULT_INTERVAL)
     if is_stale and interval is not None:
         hasten_refresh(parcel_id=parcel.pk, interval_seconds=interval)
     return {
-        "carrier": {"code": code, "name": name},
-        "waybill_no": waybill_no,
-        "shipment_nos": shipment_nos,
+        **head,
         "status": parcel.status,
         "delivered_at": clock.to_text(parcel.delivered_at),
         "events": [

@@ -40,11 +40,11 @@ NOTE = """
                 AND line.quantity > line.shipped_quantity + line.closed_quantity
         )
 """
-# What was in trouble gets the time in which somebody would notice that it has not come.
+# What was in trouble, or on its way after all, gets the time to notice that it has not come.
 POSTPONE = """
     UPDATE orders_suborder
     SET receipt_due_at = greatest(
-        receipt_due_at, clock_timestamp() + make_interval(days => %(delivered_days)s)
+        receipt_due_at, clock_timestamp() + make_interval(days => %(days)s)
     )
     WHERE id = %(suborder_id)s AND receipt_due_at IS NOT NULL
 """
@@ -64,10 +64,7 @@ def note_arrivals(*, order_id: int) -> None:
     )
 
 
-def postpone_receipt(*, suborder_id: int) -> None:
-    """Step: leave at least the days after a delivery, of a part whose parcel was in trouble."""
+def postpone_receipt(*, suborder_id: int, days: int) -> None:
+    """Step: leave at least so many days from now until a part counts as received by itself."""
     require_transaction()
-    send(
-        POSTPONE,
-        {"suborder_id": suborder_id, "delivered_days": settings.RECEIPT_AFTER_DELIVERY_DAYS},
-    )
+    send(POSTPONE, {"suborder_id": suborder_id, "days": days})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import structlog
+from django.db import Error
 from django.db.models.functions import Now
 
 from openplatform.connectors.models import TrackedParcel
 from openplatform.connectors.parcels import FINAL, ParcelStatus
-from openplatform.connectors.services.watching import know_parcel
+from openplatform.connectors.services.refreshing import GIVEN_UP_AFTER
+from openplatform.connectors.services.watching import resume_parcel
 from openplatform.core import clock
 from openplatform.core.errors import DomainError
 from openplatform.core.locking import transactional
@@ -38,7 +40,15 @@ UNWATCHED = """
     JOIN orders_suborder part ON part.id = shipment.suborder_id
     LEFT JOIN connectors_trackedparcel parcel
         ON parcel.waybill_no = shipment.waybill_no AND parcel.carrier_code = carrier.code
-    WHERE part.status IN ('partly_shipped', 'shipped') AND parcel.id IS NULL
+    WHERE part.status IN ('partly_shipped', 'shipped')
+        AND shipment.status NOT IN ('delivered', 'returned', 'lost')
+        AND (
+            parcel.id IS NULL
+            OR parcel.refresh_at IS NULL
+                AND parcel.status NOT IN ('delivered', 'returned', 'lost')
+                AND parcel.created_at > clock_timestamp() - %s
+                AND (parcel.counts_since IS NULL OR shipment.shipped_at > parcel.counts_since)
+        )
 """
 
 log = structlog.get_logger(__name__)
@@ -52,21 +62,26 @@ def follow_changed_parcels() -> int:
     """Loop: have orders follow the parcels that changed, up to 50; how many followed.
 
     Any number of workers may run: what is followed twice changes nothing the second time, and
-    what was overtaken meanwhile is taken back.
+    what was overtaken meanwhile is taken back. One that cannot be followed is put off.
+
+    :raises Error: the last fault of the database, once every other parcel has had its turn.
     """
-    followed = 0
+    followed, fault = 0, None
     due = TrackedParcel.objects.filter(follow_at__lte=Now()).order_by("follow_at")
     for parcel in due[:BATCH]:
         try:
             _follow(parcel)
         except _MovedOn:
             continue
-        except DomainError as error:
+        except (Error, DomainError) as error:
             # One that cannot be followed must not keep the others waiting.
-            log.error("parcel_not_followed", parcel=str(parcel), code=error.code)
+            log.error("parcel_not_followed", parcel=str(parcel), error=str(error))
             send(PUT_OFF, [PUT_OFF_MINUTES, parcel.pk, parcel.version])
+            fault = error if isinstance(error, Error) else fault
             continue
         followed += 1
+    if fault is not None:
+        raise fault
     return followed
 
 
@@ -82,10 +97,10 @@ def awaits_parcel(carrier_code: str, waybill_no: str) -> bool:
 
 
 def watch_open_parcels() -> int:
-    """Daily job: have parcels asked about that were sent before anybody was; how many."""
-    unwatched = send(UNWATCHED).rows()
+    """Daily job: have parcels asked about that are under way and left alone; how many."""
+    unwatched = send(UNWATCHED, [GIVEN_UP_AFTER]).rows()
     for carrier_code, waybill_no in unwatched:
-        know_parcel(carrier_code=carrier_code, waybill_no=waybill_no)
+        resume_parcel(carrier_code=carrier_code, waybill_no=waybill_no)
     return len(unwatched)
 
 
@@ -96,6 +111,7 @@ def _follow(parcel: TrackedParcel) -> None:
         waybill_no=parcel.waybill_no,
         status=ParcelStatus(parcel.status),
         delivered_at=parcel.delivered_at,
+        since=parcel.counts_since,
         now=clock.now(),
     )
     if send(FOLLOWED, [parcel.pk, parcel.version]).row() is None:

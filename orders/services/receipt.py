@@ -9,7 +9,7 @@ import structlog
 from django.db import Error
 
 from openplatform.core import clock
-from openplatform.core.errors import NotFound, TemporarilyUnavailable
+from openplatform.core.errors import DomainError, NotFound
 from openplatform.core.json_text import to_json
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 RECEIVABLE = (SuborderStatus.SHIPPED, SuborderStatus.DELIVERED)
 RECEIPT_BATCH = 200
+PUT_OFF_MINUTES = 5
 # A parcel that is lost, refused, on its way back or stuck stops its part until somebody saw to it.
 IS_DUE = """
     part.status IN ('shipped', 'delivered') AND part.receipt_due_at <= clock_timestamp()
@@ -39,6 +40,15 @@ DUE = f"""
     ORDER BY part.receipt_due_at LIMIT %s
 """  # noqa: S608 - of constants
 STILL_DUE = f"SELECT part.id FROM orders_suborder part WHERE part.id = %s AND {IS_DUE}"  # noqa: S608
+# What somebody holds is left: whoever fails at it must not wait for it as well.
+PUT_OFF = """
+    UPDATE orders_suborder SET receipt_due_at = clock_timestamp() + make_interval(mins => %s)
+    WHERE id IN (
+        SELECT id FROM orders_suborder
+        WHERE order_no = %s AND receipt_due_at <= clock_timestamp()
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+"""
 
 
 @transactional
@@ -75,7 +85,7 @@ def receive_order(
 
 def receive_due_suborders() -> int:
     """Receive a batch of parts whose time has come by the database's clock; how many. Any process
-    may, at any time; the tables alone say what is due.
+    may, at any time; the tables alone say what is due. One that cannot be received is put off.
 
     :raises Error: the last fault of the database, once every other part has had its turn.
     """
@@ -84,9 +94,11 @@ def receive_due_suborders() -> int:
     for order_no in due:
         try:
             received += receive_due_suborder(suborder_no=order_no, now=clock.now())
-        except (Error, TemporarilyUnavailable) as error:
-            log.warning("suborder_not_received", order_no=order_no, error=str(error))
-            fault = error
+        except (Error, DomainError) as error:
+            # One that cannot be received must not keep the others waiting.
+            log.error("suborder_not_received", order_no=order_no, error=str(error))
+            send(PUT_OFF, [PUT_OFF_MINUTES, order_no])
+            fault = error if isinstance(error, Error) else fault
     if fault is not None:
         raise fault
     return received

@@ -337,6 +337,20 @@ def test_nothing_is_shipped_when_the_time_is_a_slip_of_the_pen(
     assert not Shipment.objects.exists()
 
 
+def test_ship_page_leads_back_when_nothing_is_left(to_ship: Suborder, shop: World, boss: Client):
+    boss.post(_ship_url(to_ship), _parcel(shop), follow=True)
+
+    answers = [
+        boss.get(_ship_url(to_ship), follow=True),
+        boss.post(_ship_url(to_ship), _parcel(shop, waybill_no="SF101"), follow=True),
+    ]
+
+    back_to = reverse("admin:orders_suborder_change", args=(to_ship.pk,))
+    assert [answer.redirect_chain for answer in answers] == [[(back_to, 302)]] * 2
+    assert [_messages(answer) for answer in answers] == [["Nothing is left to ship"]] * 2
+    assert Shipment.objects.count() == 1
+
+
 def test_shipping_is_forbidden_when_staff_may_only_look(
     to_ship: Suborder, shop: World, staff: Staff
 ):

@@ -330,11 +330,27 @@ def test_refusal_is_shown_when_the_state_does_not_allow_it_any_more(
 ) -> None:
     form = FORMS[act]()
     ship(part.order_no)
+    before = everything()
 
-    response = boss.post(url_of(act, part), form)
+    answers = [
+        boss.get(url_of(act, part), follow=True),
+        boss.post(url_of(act, part), form, follow=True),
+    ]
 
-    assert response.status_code == 200
-    assert response.context["form"].errors
+    model, key = ("order", part.order_id) if act == "close_rest" else ("suborder", part.pk)
+    back_to = reverse(f"admin:orders_{model}_change", args=(key,))
+    assert [answer.redirect_chain for answer in answers] == [[(back_to, 302)]] * 2
+    assert [shown(answer) for answer in answers] == [["Nothing is left to ship"]] * 2
+    assert everything() == before
+
+
+@pytest.mark.parametrize("act", ["split", "move"])
+def test_state_is_the_reason_when_something_is_left(boss: Client, part: Suborder, act: str) -> None:
+    ship(part.order_no, {1: 1})
+
+    response = boss.get(url_of(act, part), follow=True)
+
+    assert shown(response) == ["The order is in a state that does not allow this"]
 
 
 def test_closures_and_splits_are_seen_at_the_suborder(boss: Client, part: Suborder) -> None:

@@ -95,6 +95,35 @@ def test_change_of_a_secret_is_in_the_trail_without_it(provider: Provider, boss:
 
 
 @pytest.mark.parametrize(
+    "base_url", ["https://api.example.org/v1", "https://api.example.com:8443/v1"]
+)
+def test_key_is_wanted_anew_when_the_host_changes(
+    provider: Provider, boss: Client, base_url: str
+) -> None:
+    contact = provider.contacts.get()
+    kept = {
+        "contacts-TOTAL_FORMS": "1", "contacts-INITIAL_FORMS": "1",
+        "contacts-0-id": contact.pk, "contacts-0-provider": provider.pk,
+    }  # fmt: skip
+    page = reverse(CHANGE, args=(provider.pk,))
+
+    refused = boss.post(page, values(base_url=base_url, new_api_key="", **kept))
+
+    assert list(refused.context["adminform"].form.errors) == ["new_api_key"]
+    provider.refresh_from_db()
+    assert (provider.base_url, sealing.unseal(provider.api_key)) == (
+        "https://api.example.com/v1", KEY,
+    )  # fmt: skip
+    same_host = boss.post(
+        page, values(base_url="https://api.example.com/v2", new_api_key="", **kept)
+    )
+    with_key = boss.post(page, values(base_url=base_url, new_api_key="another-key", **kept))
+    assert (same_host.status_code, with_key.status_code) == (302, 302)
+    provider.refresh_from_db()
+    assert (provider.base_url, sealing.unseal(provider.api_key)) == (base_url, "another-key")
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"base_url": "http://api.example.com"}, "base_url"),

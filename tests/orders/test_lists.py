@@ -28,14 +28,14 @@ STATUSES = [None, "completed", "cancelled", "expired", "closed"]
 
 @pytest.fixture
 def busy(shop: World, merchant: Merchant) -> Merchant:
-    """A day, an order every three minutes, stamped by clocks up to half an hour apart."""
+    """A day, an order every three minutes, stamped by clocks up to a minute apart."""
     for code in ("A", "B", "C"):
         shop.make_sku(code, north=5)
     add_history(orders=ORDERS, partner_ids=[merchant.partner.pk], days=1)
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.5)")
         cursor.execute(
-            "UPDATE orders_order SET created_at = created_at + interval '30 minutes' * random(),"
+            "UPDATE orders_order SET created_at = created_at + interval '1 minute' * random(),"
             " updated_at = created_at + interval '9 hours' * random()"
         )
     return merchant

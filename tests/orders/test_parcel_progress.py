@@ -191,12 +191,13 @@ def test_parcel_is_where_its_other_shipment_is_when_a_part_joins_it(
     shop.make_sku("S", south=5)
     order_no = pay(merchant, items=[("N", 1), ("S", 1)])["order_no"]
     ship(f"{order_no}-1")
-    follow(P.DELIVERED, delivered_at=NOON)
+    just_now = clock.now() - timedelta(hours=3)
+    follow(P.DELIVERED, delivered_at=just_now)
 
     joined = ship(f"{order_no}-2")
 
     joined.refresh_from_db()
-    assert (joined.status, joined.delivered_at) == ("delivered", NOON)
+    assert (joined.status, joined.delivered_at) == ("delivered", just_now)
     assert statuses() == [("delivered", ["delivered", "delivered"])]
 
 
@@ -270,13 +271,38 @@ def test_settled_parcel_is_in_the_queue_again_when_new_trouble_follows(
     follow(P.EXCEPTION)
     settle_parcel(shipment_no=shipment.shipment_no, settlement="waits", actor="operator", now=NOON)
 
-    follow(P.RETURNING)
-    while_settled = list_troubled().count()
     follow(P.IN_TRANSIT)
     follow(P.LOST)
 
-    assert while_settled == 0
     assert list(list_troubled()) == [shipment]
+
+
+@pytest.mark.parametrize(
+    ("settled", "later", "is_new"),
+    [
+        (P.EXCEPTION, P.LOST, True),
+        (P.EXCEPTION, P.REFUSED, True),
+        (P.EXCEPTION, P.RETURNING, True),
+        (P.RETURNING, P.LOST, True),
+        (P.REFUSED, P.RETURNING, False),
+        (P.REFUSED, P.RETURNED, False),
+        (P.RETURNING, P.RETURNED, False),
+    ],
+)
+def test_settled_parcel_is_in_the_queue_again_when_it_comes_to_worse_than_was_settled(
+    shop: World, merchant: Merchant, settled: ParcelStatus, later: ParcelStatus, is_new: bool
+) -> None:
+    shop.make_sku("A", north=10)
+    shipment = ship(f"{pay(merchant)['order_no']}-1")
+    follow(settled)
+    settle_parcel(shipment_no=shipment.shipment_no, settlement="x", actor="operator", now=NOON)
+
+    follow(later)
+
+    assert list(list_troubled()) == ([shipment] if is_new else [])
+    shipment.refresh_from_db()
+    assert (shipment.settled_at, shipment.settlement) == ((None, "") if is_new else (NOON, "x"))
+    assert shipment.troubled_at is not None
 
 
 def test_settling_leaves_time_to_notice_that_nothing_comes(shop: World, merchant: Merchant) -> None:

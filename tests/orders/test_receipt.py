@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 import time_machine
-from django.db import connection
+from django.db import Error, connection
 from django_q.models import OrmQ
 
 from openplatform.connectors.parcels import ParcelStatus
 from openplatform.core import clock
 from openplatform.core.background import LOOPS
 from openplatform.core.locking import transactional
+from orders.errors import OrderStateConflict
 from orders.models import Order, OrderEvent, Shipment, Suborder
+from orders.services import progress, receipt
 from orders.services.parcel_progress import follow_parcel, settle_parcel
 from orders.services.receipt import receive_due_suborder, receive_due_suborders
 from tests.cast import Merchant, World
@@ -136,6 +141,42 @@ def test_refunded_part_stays_closed(merchant: Merchant, shipped: str) -> None:
 
     assert receive_due_suborders() == 0
     assert Suborder.objects.get().completed_at is None
+
+
+@pytest.mark.parametrize("has_fault", [False, True])
+def test_others_are_received_and_it_is_put_off_when_one_cannot_be_received(
+    shop: World, merchant: Merchant, monkeypatch: pytest.MonkeyPatch, has_fault: bool
+) -> None:
+    shop.make_sku("A", north=10)
+    numbers = [pay(merchant, name)["order_no"] for name in ("M-1", "M-2")]
+    for number in numbers:
+        ship(f"{number}-1", waybill_no=f"SF-{number}")
+        let_come_due(f"{number}-1")
+    go_on = progress.advance
+
+    def stumble(order: Order, **rest: Any) -> Any:
+        if order.order_no != numbers[0]:
+            return go_on(order, **rest)
+        if has_fault:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        raise OrderStateConflict
+
+    monkeypatch.setattr(receipt, "advance", stumble)
+
+    if has_fault:
+        with pytest.raises(Error):
+            receive_due_suborders()
+    else:
+        assert receive_due_suborders() == 1
+
+    statuses = dict(Order.objects.values_list("order_no", "status"))
+    assert statuses == {numbers[0]: "shipped", numbers[1]: "completed"}
+    part = Suborder.objects.get(order_no=f"{numbers[0]}-1")
+    assert part.completed_at is None
+    assert part.receipt_due_at is not None
+    assert part.receipt_due_at > clock.now() + timedelta(minutes=4)
+    assert receive_due_suborders() == 0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -124,6 +124,7 @@ def test_number_of_another_part_is_taken_with_where_that_parcel_is(
     order_no = pay(merchant, items=[("N", 1), ("S", 1)])["order_no"]
     ship(f"{order_no}-1", waybill_no="SF-1")
     other = ship(f"{order_no}-2", waybill_no="SF-2")
+    Shipment.objects.update(shipped_at=NOON - timedelta(hours=1))
     follow("SF-1", ParcelStatus.DELIVERED)
 
     change(other, "SF-1", "sf")

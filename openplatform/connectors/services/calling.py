@@ -18,7 +18,8 @@ from openplatform.core.sealing import SealBroken
 from openplatform.core.statements import send
 
 LOCK = "SELECT id FROM connectors_trackedparcel WHERE id = %s FOR NO KEY UPDATE"
-# In a statement of its own, begun once the parcel is locked: so it sees every call before it.
+# In a statement of its own, begun once the parcel is locked: so it sees every call before it. What
+# another provider said stands for that one's interval; where it failed, the spare may be asked.
 START = """
     INSERT INTO connectors_providercall (provider_id, parcel_id, outcome, cost, error, created_at)
     SELECT provider.id, %(parcel_id)s::bigint, 'started',
@@ -27,9 +28,13 @@ START = """
     FROM connectors_provider provider
     WHERE provider.id = %(provider_id)s AND provider.is_enabled AND NOT EXISTS (
         SELECT FROM connectors_providercall call
-        WHERE call.parcel_id = %(parcel_id)s::bigint AND call.provider_id = provider.id
-            AND call.created_at > clock_timestamp()
-                - make_interval(secs => provider.interval_seconds)
+        JOIN connectors_provider asked ON asked.id = call.provider_id
+        WHERE call.parcel_id = %(parcel_id)s::bigint
+            AND (
+                call.provider_id = provider.id
+                OR call.outcome IN ('started', 'answered', 'unknown_parcel')
+            )
+            AND call.created_at > clock_timestamp() - make_interval(secs => asked.interval_seconds)
     )
     RETURNING id
 """
@@ -47,7 +52,8 @@ log = structlog.get_logger(__name__)
 
 
 def call_provider(*, provider: Provider, parcel: TrackedParcel, now: datetime) -> Tracking | None:
-    """What a provider says of a parcel; None when it was asked within its interval.
+    """What a provider says of a parcel; None when it, or another that
+    answered, was asked within the interval.
 
     1. Count the call, in a transaction of its own, under the parcel's lock. 2. Call, outside of any
     transaction. 3. Write down what came of it, and how the provider does.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
 
@@ -14,17 +14,26 @@ from openplatform.connectors.providers.base import EventDraft
 from openplatform.core import clock
 from openplatform.core.locking import require_transaction
 
+SOON = timedelta(minutes=1)  # its orders follow first: they say whether anybody waits for it
+
 
 def record_events(
-    *, parcel_id: int, events: Sequence[EventDraft], provider_id: int | None, now: datetime
+    *,
+    parcel_id: int,
+    events: Sequence[EventDraft],
+    provider_id: int | None,
+    now: datetime,
+    was_asked: bool = False,
 ) -> int:
     """Step: events of a parcel; those that are known already change nothing.
 
     1. Lock the parcel. 2. Add what is new. 3. Where the parcel is by now, which its newest event
     says, however late the others come; when that is another place than before, orders are to
-    follow. A parcel of which nothing more is to come is not asked about any more.
+    follow. A parcel of which nothing more is to come is not asked about any more; when it goes on
+    nevertheless, lost and found, it is again.
 
     :param provider_id: who told; None for a file.
+    :param was_asked: so that what was told is all there is; without, old news say nothing of today.
     :returns: how many were new.
     """
     require_transaction()
@@ -44,7 +53,10 @@ def record_events(
         parcel.follow_at = Now()
     if parcel.status in FINAL:
         parcel.refresh_at = None
-    parcel.as_of = max(parcel.as_of or now, now)
+    elif before[0] in FINAL:
+        parcel.refresh_at = Now() + SOON
+    if fresh or was_asked:
+        parcel.as_of = max(parcel.as_of or now, now)
     if provider_id is not None:
         parcel.provider_id = provider_id
     parcel.save(

@@ -32,11 +32,12 @@ CLAIM = """
     FROM due WHERE parcel.id = due.id
     RETURNING parcel.id
 """
-# Only as long as nobody put it forward meanwhile, or it came to its end.
+# Only as long as it did not move since it was asked who waits for it: who watches it from now on
+# put it forward, and is to find it so.
 SCHEDULE = """
     UPDATE connectors_trackedparcel
     SET refresh_at = clock_timestamp() + %(wait)s::interval
-    WHERE id = %(parcel_id)s AND refresh_at IS NOT NULL
+    WHERE id = %(parcel_id)s AND version = %(version)s AND refresh_at IS NOT NULL
 """
 
 
@@ -65,8 +66,9 @@ def refresh_parcel(*, parcel_id: int, now: datetime) -> bool:
     if answered is not None:
         provider, tracking = answered
         _keep(parcel_id=parcel_id, provider_id=provider.pk, tracking=tracking, now=now)
-    wait = _time_until_next(parcel_id, answered[0] if answered else None, now)
-    send(SCHEDULE, {"parcel_id": parcel_id, "wait": wait})
+    parcel.refresh_from_db()  # before anybody is asked whether they wait for it
+    wait = _time_until_next(parcel, answered[0] if answered else None, now)
+    send(SCHEDULE, {"parcel_id": parcel_id, "version": parcel.version, "wait": wait})
     return answered is not None
 
 
@@ -86,14 +88,19 @@ def _ask_along(
 
 @transactional
 def _keep(*, parcel_id: int, provider_id: int, tracking: Tracking, now: datetime) -> None:
-    record_events(parcel_id=parcel_id, events=tracking.events, provider_id=provider_id, now=now)
+    record_events(
+        parcel_id=parcel_id,
+        events=tracking.events,
+        provider_id=provider_id,
+        now=now,
+        was_asked=True,
+    )
 
 
 def _time_until_next(
-    parcel_id: int, answered_by: Provider | None, now: datetime
+    parcel: TrackedParcel, answered_by: Provider | None, now: datetime
 ) -> timedelta | None:
     """None when nobody waits for it any more."""
-    parcel = TrackedParcel.objects.get(pk=parcel_id)
     if (
         parcel.status in FINAL
         or now - parcel.created_at > GIVEN_UP_AFTER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime
 
 from django.db.models.functions import Now
 
@@ -12,43 +12,60 @@ from openplatform.core.errors import NotFound
 from openplatform.core.locking import require_transaction, transactional
 from openplatform.core.statements import send
 
-# A parcel that is known already may have come further than who watches it now knows. One of which
-# nothing was heard for so long is another, which got the number again.
-NUMBER_IN_USE = timedelta(days=30)
-WATCH = """
-    INSERT INTO connectors_trackedparcel AS parcel (carrier_code, waybill_no, status, refresh_at)
-    VALUES (%(carrier_code)s, %(waybill_no)s, 'pending', clock_timestamp())
+# Heard of last before the number can have been given to this parcel, or handed over before this one
+# was sent.
+IS_OTHER = """
+    (parcel.as_of <= %(since)s::timestamptz OR parcel.delivered_at < %(sent_since)s::timestamptz)
+"""
+# A parcel that is known already may have come further than who watches it now knows.
+WATCH = f"""
+    INSERT INTO connectors_trackedparcel AS parcel
+        (carrier_code, waybill_no, status, refresh_at, counts_since)
+    VALUES (
+        %(carrier_code)s, %(waybill_no)s, 'pending', clock_timestamp(),
+        CASE WHEN %(is_given_again)s THEN %(since)s::timestamptz END
+    )
     ON CONFLICT (waybill_no, carrier_code) DO UPDATE
     SET follow_at = CASE
             WHEN parcel.status = 'pending' THEN parcel.follow_at
-            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN NULL
+            WHEN {IS_OTHER} THEN NULL
             ELSE clock_timestamp() END,
         refresh_at = CASE
-            WHEN parcel.status IN ('delivered', 'returned', 'lost')
-                AND parcel.as_of > clock_timestamp() - %(in_use)s THEN NULL
+            WHEN {IS_OTHER} THEN clock_timestamp()
+            WHEN parcel.status IN ('delivered', 'returned', 'lost') THEN NULL
             ELSE least(parcel.refresh_at, clock_timestamp()) END,
         version = parcel.version + 1,
         status = CASE
-            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN 'pending'
+            WHEN {IS_OTHER} THEN 'pending'
             ELSE parcel.status END,
         delivered_at = CASE
-            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN NULL
+            WHEN {IS_OTHER} THEN NULL
             ELSE parcel.delivered_at END,
         counts_since = CASE
-            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s
-                THEN clock_timestamp() - %(in_use)s
+            WHEN parcel.delivered_at < %(sent_since)s::timestamptz
+                THEN %(sent_since)s::timestamptz
+            WHEN {IS_OTHER} THEN %(since)s::timestamptz
+            WHEN %(is_given_again)s AND parcel.status = 'pending'
+                THEN greatest(parcel.counts_since, %(since)s::timestamptz)
             ELSE parcel.counts_since END,
         created_at = CASE
-            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN clock_timestamp()
+            WHEN {IS_OTHER} THEN clock_timestamp()
             ELSE parcel.created_at END,
         as_of = CASE
-            WHEN parcel.as_of <= clock_timestamp() - %(in_use)s THEN NULL
+            WHEN {IS_OTHER} THEN NULL
             ELSE parcel.as_of END
-"""
+"""  # noqa: S608 - of constants
 KNOW = """
     INSERT INTO connectors_trackedparcel (carrier_code, waybill_no, status, refresh_at)
     VALUES (%(carrier_code)s, %(waybill_no)s, 'pending', clock_timestamp())
     ON CONFLICT (waybill_no, carrier_code) DO NOTHING
+"""
+RESUME = """
+    INSERT INTO connectors_trackedparcel AS parcel (carrier_code, waybill_no, status, refresh_at)
+    VALUES (%(carrier_code)s, %(waybill_no)s, 'pending', clock_timestamp())
+    ON CONFLICT (waybill_no, carrier_code) DO UPDATE
+    SET refresh_at = clock_timestamp(), version = parcel.version + 1
+    WHERE parcel.refresh_at IS NULL AND parcel.status NOT IN ('delivered', 'returned', 'lost')
 """
 # However many ask, it is put forward once within the interval: `tried_at` moves with every try.
 HASTEN = """
@@ -59,18 +76,41 @@ HASTEN = """
 """
 
 
-def watch_parcel(*, carrier_code: str, waybill_no: str) -> None:
-    """Step: have a parcel asked about from now on; its orders follow what is known of it."""
+def watch_parcel(
+    *,
+    carrier_code: str,
+    waybill_no: str,
+    since: datetime,
+    sent_since: datetime,
+    is_given_again: bool,
+) -> None:
+    """Step: have a parcel asked about from now on; its orders follow what is known of it.
+
+    :param since: what was before is of an older parcel that had the number.
+    :param sent_since: what was handed over before is another parcel, too, however short ago.
+    :param is_given_again: whether there was such an older parcel, though nothing was heard of it.
+    """
     require_transaction()
     send(
         WATCH,
-        {"carrier_code": carrier_code, "waybill_no": waybill_no, "in_use": NUMBER_IN_USE},
+        {
+            "carrier_code": carrier_code,
+            "waybill_no": waybill_no,
+            "since": since,
+            "sent_since": sent_since,
+            "is_given_again": is_given_again,
+        },
     )
 
 
 def know_parcel(*, carrier_code: str, waybill_no: str) -> None:
     """A parcel that somebody asks for is there to be told of; one that is new is asked about."""
     send(KNOW, {"carrier_code": carrier_code, "waybill_no": waybill_no})
+
+
+def resume_parcel(*, carrier_code: str, waybill_no: str) -> None:
+    """A parcel that nobody asks about, though it is under way, is asked about again."""
+    send(RESUME, {"carrier_code": carrier_code, "waybill_no": waybill_no})
 
 
 def hasten_refresh(*, parcel_id: int, interval_seconds: int) -> None:

@@ -198,6 +198,15 @@ class _Taken(NamedTuple):
     check: Callable[[Any], Any] | None
 
 
+class CodedChoiceField(serializers.ChoiceField):
+    """One of a few codes, in letters as they stand; a refusal tells them as ``allowed``."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or data not in self.choices:
+            raise ValidationError(" ".join(self.choices), CHOICE_INVALID)
+        return data
+
+
 class RequestList(serializers.ListSerializer[Any]):
     """Objects in a request body."""
 
@@ -292,6 +301,7 @@ BY_DRF_CODE: dict[str, type[DomainError]] = {
     "blank": errors.FieldRequired,
     "max_length": errors.FieldInvalid,
 }
+CHOICE_INVALID = "invalid_choice"  # its text are the values that would do
 # What DRF says of them differs from field to field; ours is one text.
 SAID_BY_TITLE = frozenset({"required", "null", "blank"})
 
@@ -305,6 +315,9 @@ def _faults(detail: Any, pointer: str) -> Iterable[DomainError]:
         for index, inner in enumerate(detail):
             if isinstance(inner, ErrorDetail):
                 kind = BY_DRF_CODE.get(code := inner.code or "") or errors.CODES.get(code)
+                if code == CHOICE_INVALID:
+                    yield errors.FieldInvalid(pointer=pointer, allowed=inner.split())
+                    continue
                 detail = None if code in SAID_BY_TITLE else str(inner)
                 yield (kind or errors.FieldInvalid)(detail, pointer=pointer)
             else:

@@ -48,6 +48,7 @@ class PlaceOrderView(PartnerAPIView):
     )
     def post(self, request: Request) -> Response:
         """Lock stock, hold the amount, freeze the prices."""
+        require_known_parameters(request)
         body = read_body(PLACE_ORDER, request.data)
         answer = place_order(
             partner_id=caller_of(request).partner_id,
@@ -95,6 +96,7 @@ class _Action(Protocol):
 
 def _act(service: _Action, request: Request, order_no: str) -> Response:
     """An action on an order: no body, an Idempotency-Key if the caller likes."""
+    require_known_parameters(request)
     read_body(EMPTY, request.data)
     answer = service(
         partner_id=caller_of(request).partner_id,

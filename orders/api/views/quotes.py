@@ -33,11 +33,12 @@ class QuoteOrderView(PartnerAPIView):
     required_scope = Scope.ORDERS_WRITE
 
     @extend_schema(
-        description="A dry run of `place_order` with the same body, of which only `items` and a "
-        "region or an address are needed. Always 200: `errors` has every reason why the order "
-        "could not be placed now, in the order in which it would be refused, with what would fix "
-        "it. Without any, `quote_id` freezes prices, freight and split for one order with the same "
-        "items and region until `expires_at`; it reserves no stock and holds no money.",
+        description="A dry run of `place_order` with the same body but `quote_id`, of which only "
+        "`items` and a region or an address are needed. Always 200: `errors` has every reason why "
+        "the order could not be placed now, in the order in which it would be refused, with what "
+        "would fix it. Without any, `quote_id` freezes prices, freight and split for one order "
+        "with the same items and region until `expires_at`; it reserves no stock and holds no "
+        "money.",
         parameters=[IDEMPOTENCY_KEY],
         request=QuoteOrderRequest,
         responses=QuoteSerializer,

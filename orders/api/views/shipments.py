@@ -64,6 +64,7 @@ class ReceiveOrderView(PartnerAPIView):
     )
     def post(self, request: Request, order_no: str) -> Response:
         """Report that a suborder was received; by a parent's number, all that were shipped."""
+        require_known_parameters(request)
         read_body(EMPTY, request.data)
         answer = receive_order(
             partner_id=caller_of(request).partner_id,

@@ -80,12 +80,13 @@ def test_nothing_changes_when_the_same_comes_again(provider: Provider) -> None:
     body = {"parcels": [parcel(trace("COLLECTED"))]}
     moment = str(int(time.time()))
     send(body, timestamp=moment)
-    before = TrackedParcel.objects.values("version", "status", "follow_at").get()
+    before = TrackedParcel.objects.values("version", "status", "follow_at", "as_of").get()
 
     response = send(body, timestamp=moment)
 
     assert response.json() == {"recorded": 0}
-    assert TrackedParcel.objects.values("version", "status", "follow_at").get() == before
+    after = TrackedParcel.objects.values("version", "status", "follow_at", "as_of").get()
+    assert after == before
     assert ParcelEvent.objects.count() == 1
 
 
@@ -128,6 +129,20 @@ def test_parcel_that_nobody_asked_about_is_passed_over(provider: Provider) -> No
     assert (response.status_code, response.json()) == (200, {"recorded": 0})
     assert TrackedParcel.objects.count() == 1
     assert_nothing_recorded()
+
+
+def test_parcel_of_a_carrier_that_the_provider_does_not_serve_is_passed_over(
+    provider: Provider,
+) -> None:
+    Provider.objects.update(carriers=["yto"])
+
+    response = send({"parcels": [parcel(trace("SIGNED"))]})
+
+    assert (response.status_code, response.json()) == (200, {"recorded": 0})
+    assert_nothing_recorded()
+
+    Provider.objects.update(carriers=["yto", "sf"])
+    assert send({"parcels": [parcel(trace("SIGNED"))]}).json() == {"recorded": 1}
 
 
 def test_text_is_one_line_of_what_can_be_seen(provider: Provider) -> None:

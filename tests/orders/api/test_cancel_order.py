@@ -204,3 +204,14 @@ def test_refused_without_a_key_or_scope(shop: World, merchant: Merchant) -> None
         (403, "scope_missing"),
     ]
     assert_not_cancelled(merchant)
+
+
+def test_unknown_parameter_is_refused(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A", north=5)
+    order_no = place(merchant)["order_no"]
+    before = merchant.api.get(f"/orders/{order_no}").json()
+
+    response = merchant.api.post(f"/orders/{order_no}/cancel?x=1")
+
+    assert (response.status_code, response.json()["code"]) == (400, "filter_not_allowed")
+    assert merchant.api.get(f"/orders/{order_no}").json() == before

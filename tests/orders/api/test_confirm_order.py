@@ -312,3 +312,14 @@ def test_confirming_needs_a_fixed_number_of_queries(
     # The limits, and all of it at once.
     with django_assert_num_queries(2):
         merchant.api.post(f"/orders/{order_no}/confirm")
+
+
+def test_unknown_parameter_is_refused(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A", north=5)
+    order_no = place(merchant)["order_no"]
+    before = merchant.api.get(f"/orders/{order_no}").json()
+
+    response = merchant.api.post(f"/orders/{order_no}/confirm?x=1")
+
+    assert (response.status_code, response.json()["code"]) == (400, "filter_not_allowed")
+    assert merchant.api.get(f"/orders/{order_no}").json() == before

@@ -520,6 +520,33 @@ def test_malformed_body_is_refused_with_its_place(
     assert_nothing_written()
 
 
+@pytest.mark.parametrize("sent", ["Reject", ["reject"], 7])
+def test_allowed_values_are_told_when_on_shortage_is_none_of_them(
+    shop: World, merchant: Merchant, sent: Any
+) -> None:
+    response = merchant.api.post("/orders", order_body(on_shortage=sent), {"Accept-Language": "en"})
+
+    assert response.json()["errors"] == [
+        {
+            "pointer": "/on_shortage",
+            "code": "field_invalid",
+            "detail": "This value is not valid",
+            "allowed": ["reject", "drop_line"],
+        }
+    ]
+    assert_nothing_written()
+
+
+def test_unknown_parameter_is_refused(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A", north=5)
+
+    response = merchant.api.post("/orders?x=1", order_body())
+
+    assert (response.status_code, response.json()["code"]) == (400, "filter_not_allowed")
+    assert response.json()["errors"][0]["pointer"] == "?x"
+    assert_nothing_written()
+
+
 @pytest.mark.parametrize("body", [[], "text", 7, None])
 def test_body_that_is_no_object_is_refused(shop: World, merchant: Merchant, body: Any) -> None:
     response = merchant.api.post("/orders", body)

@@ -245,3 +245,15 @@ def test_part_is_received_once_when_it_is_reported_at_once(shop: World, merchant
     assert Order.objects.get().version == version + 1
     assert OrderEvent.objects.filter(to_status="completed").count() == 2
     assert Suborder.objects.filter(completed_at__lte=clock.now()).count() == 1
+
+
+def test_unknown_parameter_is_refused(shop: World, merchant: Merchant) -> None:
+    shop.make_sku("A", north=5)
+    order_no = pay(merchant)["order_no"]
+    ship(f"{order_no}-1")
+    before = merchant.api.get(f"/orders/{order_no}").json()
+
+    response = merchant.api.post(f"/orders/{order_no}/receive?x=1")
+
+    assert (response.status_code, response.json()["code"]) == (400, "filter_not_allowed")
+    assert merchant.api.get(f"/orders/{order_no}").json() == before

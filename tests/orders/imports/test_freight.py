@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.utils import translation
 
 from openplatform.audit.models import AuditEntry
 from orders.models import FreightRule, FreightTemplate
@@ -98,9 +99,10 @@ def test_rules_are_replaced_and_those_of_other_templates_stay(desk: Desk) -> Non
     desk.load("freight", row(regions="650000"), row(regions="440000"), row())
     kept = FreightRule.objects.get(regions="650000").pk
 
-    report = desk.load(
-        "freight", row(regions="650000", first_amount="11"), row(), row(regions="310000")
-    )
+    with translation.override("en"):
+        report = desk.load(
+            "freight", row(regions="650000", first_amount="11"), row(), row(regions="310000")
+        )
 
     assert (report.created, report.updated, report.unchanged) == (1, 1, 1)
     assert report.messages == ["Rules of far that the file does not have are removed: 1"]
