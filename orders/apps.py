@@ -19,6 +19,7 @@ class OrdersConfig(AppConfig):
         from orders.selectors.timeline import read_closures
         from orders.services.cancellation import expire_due_orders
         from orders.services.parcel_following import awaits_parcel, follow_changed_parcels
+        from orders.services.quoting import prune_quotes
         from orders.services.receipt import receive_due_suborders
 
         types.register(*MESSAGE_TYPES)
@@ -32,5 +33,5 @@ class OrdersConfig(AppConfig):
         register_loop("follow parcels", follow_changed_parcels, pause=0.5)
         register_daily_job("watch parcels", "orders.services.parcel_following.watch_open_parcels")
         register_loop("receive what arrived", receive_due_suborders, pause=5.0)
-        register_daily_job("prune quotes", "orders.services.quoting.prune_quotes")
+        register_loop("prune quotes", prune_quotes, pause=60.0)
         register_daily_job("erase consignees", "orders.services.erasure.erase_due_consignees")

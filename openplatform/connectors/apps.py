@@ -15,3 +15,7 @@ class ConnectorsConfig(AppConfig):
         register_daily_job(
             "prune calls of providers", "openplatform.connectors.services.pruning.prune_calls"
         )
+        register_daily_job(
+            "erase events of parcels",
+            "openplatform.connectors.services.pruning.erase_parcel_events",
+        )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.contrib import admin, messages
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
 
 from catalog.admin.previewed import answer_previewed
+from catalog.errors import PreviewOutdated
 from catalog.models import Warehouse
 from catalog.selectors.availability import list_serving
 from openplatform.audit.actions import name_actions
@@ -32,6 +35,7 @@ from orders.admin.change_pages import (
 )
 from orders.admin.searching import FoundByOrder
 from orders.changes import CLOSABLE, MOVABLE, SplitPlan, plan_closing, plan_move, plan_split
+from orders.errors import OrderStateConflict
 from orders.forms.changes import CloseForm, CloseOrderForm, MoveForm, SplitForm
 from orders.models import Closure, ClosureLine, Order, OrderLine, Split, Suborder
 from orders.selectors.change_previews import (
@@ -49,6 +53,7 @@ from orders.services.rearrangement import (
     split_suborder,
 )
 
+SECOND_CLICK = timedelta(minutes=1)
 MAX_ID_DIGITS = 19  # one more than any bigint is sure to hold
 
 name_actions(
@@ -273,6 +278,9 @@ class OrderChanges:
         order: Order = self.get_row(request, object_id)  # type: ignore[attr-defined]
         back_to = reverse("admin:orders_order_change", args=(order.pk,))
         if not Suborder.objects.filter(order_id=order.pk, status__in=CLOSABLE).exists():
+            if (refunded := _just_refunded(request, order)) is not None:
+                messages.success(request, str(refunded))
+                return HttpResponseRedirect(back_to)
             lines = OrderLine.objects.filter(suborder__order_id=order.pk)
             return go_back(request, back_to, is_anything_left=bool(_left(list(lines))))
 
@@ -288,15 +296,20 @@ class OrderChanges:
 
         def act(form: CloseOrderForm, expected: str) -> type_of_text:
             values = form.cleaned_data
-            closures = close_order(
-                order_no=order.order_no,
-                restock=values["restock"],
-                refund_freight=values["refund_freight"],
-                reason=values["reason"],
-                actor=request.user.get_username(),
-                now=clock.now(),
-                expected_version=read_version(expected),
-            )
+            try:
+                closures = close_order(
+                    order_no=order.order_no,
+                    restock=values["restock"],
+                    refund_freight=values["refund_freight"],
+                    reason=values["reason"],
+                    actor=request.user.get_username(),
+                    now=clock.now(),
+                    expected_version=read_version(expected),
+                )
+            except (PreviewOutdated, OrderStateConflict):
+                if (refunded := _just_refunded(request, order)) is None:
+                    raise
+                return refunded
             return _("%(amount)s was refunded") % {
                 "amount": sum(closure.amount for closure in closures)
             }
@@ -386,6 +399,21 @@ class SplitInline(ReadOnlyInline):
     )  # fmt: skip
     tab = False
     show_change_link = False
+
+
+def _just_refunded(request: HttpRequest, order: Order) -> type_of_text | None:
+    """What a double click booked with its first request, told to the second: nothing is left, and
+    the same person closed it a moment ago for the same reason. None when it was not so.
+    """
+    if Suborder.objects.filter(order_id=order.pk, status__in=CLOSABLE).exists():
+        return None
+    booked = Closure.objects.filter(
+        suborder__order_id=order.pk,
+        actor=request.user.get_username(),
+        reason=request.POST.get("reason", "").strip(),
+        created_at__gte=clock.now() - SECOND_CLICK,
+    ).aggregate(amount=Sum("amount"))["amount"]
+    return None if booked is None else _("%(amount)s was refunded") % {"amount": booked}
 
 
 def _read_part(

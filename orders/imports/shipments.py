@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from django.utils.translation import gettext_lazy as _
 
 from catalog.imports.lookups import Repeats
+from openplatform.connectors.services.watching import hold_parcels
 from openplatform.core.errors import DomainError, StringInvalid
 from openplatform.core.statements import send
 from openplatform.imports.errors import CellInvalid
 from openplatform.imports.parsers import parse_code, parse_time
 from openplatform.imports.resources import Column, Context, Importer, Resource, Row
-from orders.models import Shipment, ShipmentLine, WaybillChange
+from orders.models import Carrier, Shipment, ShipmentLine, WaybillChange
 from orders.services.shipping import add_shipment
 
 Parcel = tuple[str, str, str]
@@ -26,8 +27,8 @@ READABLE = (
 PART = re.compile(r"([0-9]{1,6}):([0-9]{1,7})", re.ASCII)
 MAX_LINES = 1000
 
-# Every order first, then every stock row that its parcels may take from: the order of
-# docs/locking.md, kept over the whole file.
+# Every order first, then every stock row that its parcels may take from, then what is known of
+# these parcels: the order of docs/locking.md, kept over the whole file.
 LOCK_ORDERS = """
     SELECT id FROM orders_order
     WHERE id IN (SELECT order_id FROM orders_suborder WHERE order_no = ANY(%s::text[]))
@@ -94,6 +95,7 @@ class ShipmentImporter(Importer):
         send(LOCK_ORDERS, [suborder_nos]).rows()
         send(LOCK_STOCK, [suborder_nos]).rows()
         known = _list_known(suborder_nos)
+        self._hold_parcels(known)
         for row in self._rows:
             if (contents := known.get(_parcel(row))) is None:
                 self._ship(row)
@@ -101,6 +103,11 @@ class ShipmentImporter(Importer):
                 self.context.count(unchanged=1)
             else:
                 self.refuse(row, "lines", _("This parcel is known, with other contents"))
+
+    def _hold_parcels(self, known: Mapping[Parcel, object]) -> None:
+        carriers = set(Carrier.objects.values_list("code", flat=True))
+        new = {_parcel(row) for row in self._rows} - set(known)
+        hold_parcels({(carrier, waybill) for _no, carrier, waybill in new if carrier in carriers})
 
     def _ship(self, row: Row) -> None:
         suborder_no, carrier_code, waybill_no = _parcel(row)

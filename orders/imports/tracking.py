@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from openplatform.connectors.parcels import ParcelStatus
 from openplatform.connectors.providers.base import AHEAD, EventDraft
 from openplatform.connectors.services.recording import find_parcels, record_events
-from openplatform.connectors.services.watching import know_parcel
+from openplatform.connectors.services.watching import hold_parcels
 from openplatform.imports.parsers import choice_of, parse_code, parse_time, text_of
 from openplatform.imports.resources import Column, Context, Importer, Resource, Row
 from orders.imports.shipments import parse_waybill
@@ -45,9 +45,7 @@ class TrackingImporter(Importer):
         if self.context.faults.count:
             return
         created = 0
-        for carrier_code, waybill_no in self._events:
-            know_parcel(carrier_code=carrier_code, waybill_no=waybill_no)
-        known = find_parcels(waybill_nos={waybill for _carrier, waybill in self._events})
+        known = hold_parcels(self._events)
         for parcel in sorted(self._events, key=lambda parcel: known[parcel]):
             created += record_events(
                 parcel_id=known[parcel],

@@ -36,7 +36,7 @@ from orders.planning import GoodsPlan, plan_goods
 from orders.requests import OrderRequest
 from orders.selectors.context import send_context
 
-KEPT_AFTER_EXPIRY = timedelta(days=1)
+KEPT_AFTER_EXPIRY = timedelta(hours=1)
 # In which order an order would come to these statuses; those it never has come last.
 STAGES = {403: 0, 422: 1, 409: 2, 402: 3, 429: 4}
 
@@ -133,7 +133,8 @@ def _quote(
 
 
 def prune_quotes() -> int:
-    """Forget quotes a day after they expired; how many went. Orders keep what they were given."""
+    """Loop: forget quotes an hour after they expired; how many went. Orders keep what they were
+    given."""
     return delete_in_batches(
         Quote.objects.filter(expires_at__lt=Now() - KEPT_AFTER_EXPIRY).order_by("expires_at")
     )

@@ -190,8 +190,8 @@ def add_shipment(
         lines[line_no].shipped_quantity += quantity
         ShipmentLine.objects.create(shipment=shipment, line=lines[line_no], quantity=quantity)
     OrderLine.objects.bulk_update(lines.values(), ["shipped_quantity"])
-    carry_over(shipment, now=now)
     _take_from_stock(part, lines, parcel)
+    carry_over(shipment, now=now)  # tracked parcels are locked after stock
     _tell_of(order, "shipment.created", shipment, actor=actor, now=now)
     return shipment
 

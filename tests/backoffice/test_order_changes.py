@@ -186,6 +186,18 @@ def test_whole_order_is_closed_once_it_is_confirmed(boss: Client, part: Suborder
     require_conserved()
 
 
+def test_second_click_ends_as_the_first_when_the_order_is_closed(
+    boss: Client, part: Suborder
+) -> None:
+    url, form = url_of("close_rest", part), FORMS["close_rest"]()
+    page = boss.post(url, form)
+
+    ends = [confirm(boss, url, page, form, confirmed="1") for _click in range(2)]
+
+    assert Closure.objects.filter(suborder__order=part.order_id).count() == 1
+    assert [shown(end) for end in ends] == [["84.00 was refunded"]] * 2
+
+
 @pytest.mark.parametrize("act", FORMS)
 def test_preview_is_shown_again_when_the_order_changed_in_the_meantime(
     boss: Client, part: Suborder, act: str

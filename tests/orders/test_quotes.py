@@ -9,20 +9,20 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
-from openplatform.core.background import DAILY_JOBS
+from openplatform.core.background import LOOPS
 from orders.models import Order, Quote
 from orders.services.quoting import prune_quotes
 from tests.cast import Merchant, World, order_body
 from tests.orders.quoting import quote
 
 
-def test_quotes_go_a_day_after_they_expired(shop: World, merchant: Merchant) -> None:
+def test_quotes_go_an_hour_after_they_expired(shop: World, merchant: Merchant) -> None:
     shop.make_sku("A", north=5)
     old, recent, open_one = (quote(merchant)["quote_id"] for _number in range(3))
     placed = merchant.api.post("/orders", order_body(quote_id=old)).json()
-    for quote_id, hours in ((old, 25), (recent, 23)):
+    for quote_id, minutes in ((old, 61), (recent, 59)):
         Quote.objects.filter(quote_id=quote_id).update(
-            expires_at=F("created_at") - timedelta(hours=hours)
+            expires_at=F("created_at") - timedelta(minutes=minutes)
         )
 
     pruned = prune_quotes()
@@ -31,7 +31,7 @@ def test_quotes_go_a_day_after_they_expired(shop: World, merchant: Merchant) -> 
     assert set(Quote.objects.values_list("quote_id", flat=True)) == {recent, open_one}
     assert merchant.api.get(f"/orders/{placed['order_no']}").json() == placed
     assert prune_quotes() == 0
-    assert "orders.services.quoting.prune_quotes" in {job.function for job in DAILY_JOBS}
+    assert prune_quotes in {loop.run for loop in LOOPS}
 
 
 def test_pruned_quote_is_as_unknown(shop: World, merchant: Merchant) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models.functions import Now
@@ -60,6 +61,24 @@ KNOW = """
     VALUES (%(carrier_code)s, %(waybill_no)s, 'pending', clock_timestamp())
     ON CONFLICT (waybill_no, carrier_code) DO NOTHING
 """
+# Two that make the same parcels come to them in one order, whatever files say.
+KNOW_ALL = """
+    INSERT INTO connectors_trackedparcel (carrier_code, waybill_no, status, refresh_at)
+    SELECT carrier_code, waybill_no, 'pending', clock_timestamp()
+    FROM unnest(%(carrier_codes)s::text[], %(waybill_nos)s::text[])
+        AS told (carrier_code, waybill_no)
+    ORDER BY waybill_no, carrier_code
+    ON CONFLICT (waybill_no, carrier_code) DO NOTHING
+"""
+HOLD = """
+    SELECT parcel.carrier_code, parcel.waybill_no, parcel.id
+    FROM connectors_trackedparcel parcel
+    JOIN unnest(%(carrier_codes)s::text[], %(waybill_nos)s::text[])
+        AS told (carrier_code, waybill_no)
+        ON told.waybill_no = parcel.waybill_no AND told.carrier_code = parcel.carrier_code
+    ORDER BY parcel.id
+    FOR NO KEY UPDATE OF parcel
+"""
 RESUME = """
     INSERT INTO connectors_trackedparcel AS parcel (carrier_code, waybill_no, status, refresh_at)
     VALUES (%(carrier_code)s, %(waybill_no)s, 'pending', clock_timestamp())
@@ -106,6 +125,22 @@ def watch_parcel(
 def know_parcel(*, carrier_code: str, waybill_no: str) -> None:
     """A parcel that somebody asks for is there to be told of; one that is new is asked about."""
     send(KNOW, {"carrier_code": carrier_code, "waybill_no": waybill_no})
+
+
+def hold_parcels(parcels: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Step: lock many parcels, by ascending primary key. Those that are new are asked about.
+
+    :param parcels: carrier and waybill number of each.
+    :returns: their primary keys, by the same.
+    """
+    require_transaction()
+    told = list(parcels)
+    names = {
+        "carrier_codes": [carrier for carrier, _waybill in told],
+        "waybill_nos": [waybill for _carrier, waybill in told],
+    }
+    send(KNOW_ALL, names)
+    return {(carrier, waybill): pk for carrier, waybill, pk in send(HOLD, names).rows()}
 
 
 def resume_parcel(*, carrier_code: str, waybill_no: str) -> None:

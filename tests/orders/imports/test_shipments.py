@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from openplatform.connectors.models import TrackedParcel
 from openplatform.core import clock
 from openplatform.imports.services.importing import import_file
 from openplatform.messaging.models import Outbox
@@ -291,6 +292,61 @@ def test_files_that_name_the_same_goods_in_opposite_order_do_not_deadlock(
     assert reports == [2, 2]
     assert sorted(calls) == sorted(f"{order_no}-1" for order_no in orders)
     assert (stock_numbers("A"), stock_numbers("B")) == ((8, 0, 0), (8, 0, 0))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_files_that_name_the_same_parcels_in_opposite_order_do_not_deadlock(
+    tmp_path: Path, shop: World, merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two parcels with goods of four orders. Each file pauses after each of its rows, where it
+    would hold the one parcel and want the other; a retry would show as a third row of a file."""
+    for sku in "AB":
+        shop.make_sku(sku, north=10)
+    orders = [
+        pay(merchant, f"M-{number}", items=[(sku, 1)])["order_no"]
+        for number, sku in enumerate("AABB")
+    ]
+    named = list(zip(orders, ("SF-1", "SF-2", "SF-2", "SF-1"), strict=True))
+    files = [
+        write_csv(tmp_path / f"{name}.csv", [row(f"{order_no}-1", no) for order_no, no in part])
+        for name, part in (("one", named[:2]), ("two", named[2:]))
+    ]
+    calls: list[str] = []
+    gate = threading.Event()
+    carry_over = shipping.carry_over
+
+    def carry_slowly(shipment: Shipment, **rest: Any) -> None:
+        carry_over(shipment, **rest)
+        calls.append(shipment.waybill_no)
+        gate.wait(0.3)
+
+    monkeypatch.setattr(shipping, "carry_over", carry_slowly)
+
+    reports = race(
+        *[lambda file=file: import_file(resource="shipments", file=file, actor="test").created
+          for file in files]
+    )  # fmt: skip
+
+    assert reports == [2, 2]
+    assert sorted(calls) == ["SF-1", "SF-1", "SF-2", "SF-2"]
+    assert TrackedParcel.objects.count() == 2
+
+
+def test_stock_is_locked_before_the_parcel_when_goods_are_shipped(order_no: str) -> None:
+    touched: list[str] = []
+
+    def listen(execute: Any, statement: str, *rest: Any) -> Any:
+        touched.extend(
+            table
+            for table in ("catalog_stock", "connectors_trackedparcel")
+            if table in statement and ("UPDATE" in statement or "INSERT" in statement)
+        )
+        return execute(statement, *rest)
+
+    with connection.execute_wrapper(listen):
+        ship(f"{order_no}-1")
+
+    assert touched.index("catalog_stock") < touched.index("connectors_trackedparcel")
 
 
 @pytest.mark.django_db(transaction=True)

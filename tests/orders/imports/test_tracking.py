@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from openplatform.connectors.models import ParcelEvent, TrackedParcel
 from orders.models import Carrier, Order
@@ -105,3 +106,27 @@ def test_carrier_column_may_be_missing(desk: Desk) -> None:
     del values["carrier"], values["place"]
 
     assert desk.counts("tracking", values) == (1, 0, 0)
+
+
+def test_parcels_are_locked_by_primary_key_when_the_file_names_them_in_another_order(
+    desk: Desk, merchant: Merchant
+) -> None:
+    """SF-1 was known first; what is not known yet is written down by number."""
+    for number, waybill_no in enumerate(("SF-3", "SF-0", "SF-2")):
+        ship(pay(merchant, f"O-{number}")["suborders"][0]["order_no"], waybill_no=waybill_no)
+    TrackedParcel.objects.exclude(waybill_no="SF-1").delete()
+    asked: list[tuple[str, Any]] = []
+
+    def listen(execute: Any, statement: str, parameters: Any, *rest: Any) -> Any:
+        asked.append((statement, parameters))
+        return execute(statement, parameters, *rest)
+
+    with connection.execute_wrapper(listen):
+        desk.load("tracking", *[row(waybill_no) for waybill_no in ("SF-3", "SF-0", "SF-2", "SF-1")])
+
+    known = TrackedParcel.objects.order_by("pk").values_list("waybill_no", flat=True)
+    assert list(known) == ["SF-1", "SF-0", "SF-2", "SF-3"]
+    first_lock = next(statement for statement, _rest in asked if "FOR NO KEY UPDATE" in statement)
+    assert "ORDER BY parcel.id\n    FOR NO KEY UPDATE OF parcel" in first_lock
+    told = ParcelEvent.objects.order_by("pk").values_list("parcel__waybill_no", flat=True)
+    assert list(told) == list(known)
