@@ -34,7 +34,8 @@ from openplatform.core.admin.model_admins import (
 from openplatform.core.errors import type_of_text
 from orders.admin.badges import STATUS_COLOURS, link_to
 from orders.admin.change_pages import go_back
-from orders.admin.changes import ClosureInline, SplitInline, SuborderChanges
+from orders.admin.changes import SuborderChanges
+from orders.admin.closures import ClosureInline, SplitInline
 from orders.admin.searching import ORDER_SEARCH, FoundByOrder
 from orders.exports.to_ship import list_to_ship, to_csv, to_xlsx
 from orders.forms.shipping import ShipForm, ToShipForm

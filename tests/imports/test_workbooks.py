@@ -10,6 +10,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from django.utils import translation
 
 from openplatform.imports import readers
 from openplatform.imports.errors import ImportRefused
@@ -155,7 +156,7 @@ def test_refused_when_it_goes_over_the_bounds_that_the_caller_sets(
     file = tmp_path / "a.xlsx"
     file.write_bytes(content())
 
-    with pytest.raises(ImportRefused) as refused:
+    with translation.override("en"), pytest.raises(ImportRefused) as refused:
         for _row in read_rows(file, bounds=bounds):
             pass
 
