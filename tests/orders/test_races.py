@@ -260,7 +260,7 @@ def test_stock_taken_between_plan_and_write_is_planned_again(
     """The units that the first plan counted on go elsewhere; the other warehouse still has some."""
     world, merchant = race_shop
     world.make_sku("A", north=1, south=1)
-    write_order = placement.write_order
+    write_order = order_writing.write_order
     calls = []
 
     def take_first(**parameters: Any) -> Any:

@@ -16,7 +16,7 @@ from openplatform.core import clock
 from openplatform.imports.services.importing import import_file
 from openplatform.messaging.models import Outbox
 from orders.models import Carrier, Order, OrderLine, Shipment, Suborder
-from orders.services import shipping
+from orders.services import parcel_progress, shipping
 from tests.cast import Merchant, World
 from tests.imports.files import Desk, write_csv
 from tests.orders.acts import pay, place, ship, stock_numbers, told
@@ -313,7 +313,7 @@ def test_files_that_name_the_same_parcels_in_opposite_order_do_not_deadlock(
     ]
     calls: list[str] = []
     gate = threading.Event()
-    carry_over = shipping.carry_over
+    carry_over = parcel_progress.carry_over
 
     def carry_slowly(shipment: Shipment, **rest: Any) -> None:
         carry_over(shipment, **rest)
