@@ -100,10 +100,10 @@ def test_status_stays_and_text_is_told_when_the_provider_has_a_word_that_we_do_n
     make_provider: MakeProvider, simulator: Simulator
 ) -> None:
     make_provider()
-    simulator.seconds = 1.2
+    simulator.seconds = 120
     watch("SF-ODD-1")
     simulator.describe("sf", "SF-ODD-1")
-    simulator._began["sf SF-ODD-1"] -= 1.0
+    simulator._began["sf SF-ODD-1"] -= 100
 
     parcel = refresh("SF-ODD-1")
 
