@@ -122,9 +122,9 @@ def _list_fresh(
 
 
 def _status_at(timeline: Sequence[ParcelEvent], at: datetime) -> str:
-    """Where the parcel was at a moment."""
-    earlier = [event for event in timeline if event.at <= at]
-    return max(earlier, key=lambda event: event.at).status if earlier else ParcelStatus.IN_TRANSIT
+    """Where the parcel was at a moment; of events of one moment, what was told last."""
+    earlier = sorted((event for event in timeline if event.at <= at), key=lambda event: event.at)
+    return earlier[-1].status if earlier else ParcelStatus.IN_TRANSIT
 
 
 def _digest_of(draft: EventDraft) -> bytes:
