@@ -28,6 +28,7 @@ if not read_text("DATABASE_URL"):
 django.setup()
 
 from django.conf import settings  # noqa: E402 - it needs the environment above
+from django.utils import translation  # noqa: E402
 
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
 # Hashing that is slow on purpose is Django's; here it would only take its time.
@@ -40,6 +41,13 @@ from tests.cast import merchant, shop, stranger, world  # noqa: E402, F401 - the
 def _keep_files_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What tests store goes with them."""
     settings.MEDIA_ROOT = tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(autouse=True)
+def _speak_english() -> Iterator[None]:
+    """A request leaves its language behind in the thread; what the next test reads is English."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)
