@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -80,7 +81,7 @@ class ReportTopUpView(PartnerAPIView):
         request=ReportTopUpRequest,
         responses={201: TopUpSerializer, 200: TopUpSerializer},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Report a bank transfer; the balance rises once finance has approved it."""
         body = read_body(REPORT, request.data)
         return answer_response(
@@ -124,7 +125,7 @@ class SendTopUpProofView(PartnerAPIView):
         request={"multipart/form-data": SendProofRequest},
         responses={201: TopUpProofSerializer},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """A picture or PDF, to be named by a top-up within seven days."""
         body = read_body(SEND_PROOF, request.data)
         return answer_response(

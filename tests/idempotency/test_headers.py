@@ -44,5 +44,5 @@ def test_refused_when_the_key_is_anything_else(key: str) -> None:
 def test_replay_is_told_when_it_is_one(is_replay: bool, header: str | None) -> None:
     response = answer_response(Answer(201, b"{}", is_replay=is_replay))
 
-    assert (response.status_code, response.data) == (201, b"{}")
+    assert (response.status_code, response.content) == (201, b"{}")
     assert response.headers.get("Idempotent-Replayed") == header

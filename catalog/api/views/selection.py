@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,7 +47,7 @@ class ReplaceSelectionView(PartnerAPIView):
     @extend_schema(
         parameters=[IDEMPOTENCY_KEY], request=SelectionRequest, responses=SelectionSerializer
     )
-    def put(self, request: Request) -> Response:
+    def put(self, request: Request) -> HttpResponse:
         """The selection is exactly these SKUs, up to 20,000; what was selected before is not.
 
         With `only_these_messages`, messages about SKUs (`pool.*`, `sku.*`, `price.*`, `stock.*`)
@@ -71,7 +72,7 @@ class DeleteSelectionView(PartnerAPIView):
     required_scope = Scope.CATALOG_WRITE
 
     @extend_schema(parameters=[IDEMPOTENCY_KEY], request=None, responses={200: SelectionSerializer})
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: Request) -> HttpResponse:
         """Nothing is selected, and messages come of every SKU in the caller's pools."""
         require_known_parameters(request)
         read_body(EMPTY, request.data or {})

@@ -46,6 +46,7 @@ MAX_PARTS = 20
 MAX_TEXT = 8 * 1024  # bytes of a text field
 BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]", re.ASCII)
 UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
+ESCAPE_OF_UNPRINTABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class StrictJSONParser(BaseParser):
@@ -88,7 +89,7 @@ def parse_json(body: bytes) -> Any:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise JsonInvalid from error
-    if "\\u" in text:  # only an escape can bring in NUL or a lone surrogate
+    if ESCAPE_OF_UNPRINTABLE.search(text):  # nothing else brings in NUL or a lone surrogate
         faults: list[DomainError] = []
         _collect_unprintable(value, "", faults)
         refuse_if(faults)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from openplatform.core.api.caller import caller_of
+from openplatform.core.api.renderers import JSONRenderer
 from openplatform.core.errors import FieldInvalid
 from openplatform.idempotency.services.replay import Answer, ReplayKey, fingerprint_of
 
@@ -19,6 +20,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="1 to 128 visible ASCII characters, kept 30 days; a repeat gives the first answer",
 )
+JSON = JSONRenderer.media_type
 VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -41,9 +43,9 @@ def read_replay_key(request: Request, body: Any) -> ReplayKey | None:
     )
 
 
-def answer_response(answer: Answer) -> Response:
-    """The answer over HTTP."""
-    response = Response(answer.body, status=answer.status)
+def answer_response(answer: Answer) -> HttpResponse:
+    """The answer over HTTP: JSON already made, which nothing is left to be rendered of."""
+    response = HttpResponse(answer.body, status=answer.status, content_type=JSON)
     if answer.is_replay:
         response["Idempotent-Replayed"] = "true"
     return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from django.http import HttpResponse
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,7 +47,7 @@ class PlaceOrderView(PartnerAPIView):
         request=PlaceOrderRequest,
         responses={201: OrderSerializer, 200: OrderSerializer},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Lock stock, hold the amount, freeze the prices."""
         require_known_parameters(request)
         body = read_body(PLACE_ORDER, request.data)
@@ -94,7 +95,7 @@ class _Action(Protocol):
     ) -> Answer: ...
 
 
-def _act(service: _Action, request: Request, order_no: str) -> Response:
+def _act(service: _Action, request: Request, order_no: str) -> HttpResponse:
     """An action on an order: no body, an Idempotency-Key if the caller likes."""
     require_known_parameters(request)
     read_body(EMPTY, request.data)
@@ -115,7 +116,7 @@ class ConfirmOrderView(PartnerAPIView):
     required_scope = Scope.ORDERS_WRITE
 
     @extend_schema(parameters=[IDEMPOTENCY_KEY], request=None, responses=OrderSerializer)
-    def post(self, request: Request, order_no: str) -> Response:
+    def post(self, request: Request, order_no: str) -> HttpResponse:
         """Turn the hold into a payment and deduct the locked stock, once."""
         return _act(confirm_order, request, order_no)
 
@@ -127,6 +128,6 @@ class CancelOrderView(PartnerAPIView):
     required_scope = Scope.ORDERS_WRITE
 
     @extend_schema(parameters=[IDEMPOTENCY_KEY], request=None, responses=OrderSerializer)
-    def post(self, request: Request, order_no: str) -> Response:
+    def post(self, request: Request, order_no: str) -> HttpResponse:
         """Free stock and hold."""
         return _act(cancel_order, request, order_no)

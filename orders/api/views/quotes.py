@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from django.http import HttpResponse
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from openplatform.core import clock
 from openplatform.core.api.caller import caller_of
@@ -43,7 +43,7 @@ class QuoteOrderView(PartnerAPIView):
         request=QuoteOrderRequest,
         responses=QuoteSerializer,
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         require_known_parameters(request)
         body = read_body(QUOTE_ORDER, request.data)
         replay = read_replay_key(request, request.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.http import HttpResponse
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -62,7 +63,7 @@ class ReceiveOrderView(PartnerAPIView):
             resource_type_field_name=None,
         ),
     )
-    def post(self, request: Request, order_no: str) -> Response:
+    def post(self, request: Request, order_no: str) -> HttpResponse:
         """Report that a suborder was received; by a parent's number, all that were shipped."""
         require_known_parameters(request)
         read_body(EMPTY, request.data)
