@@ -65,7 +65,7 @@ class WebhookEndpoint(models.Model):
     )
     failing_since = models.DateTimeField(_("failing since"), null=True)
     warned_at = models.DateTimeField(_("last warned at"), null=True)
-    # While failing: when the next probe is due. Else: the receiver asked to be left alone till then.
+    # While failing: when the next probe is due. Else: until when the receiver wants no requests.
     paused_until = models.DateTimeField(_("paused until"), null=True)
     taken_sequence = models.BigIntegerField(_("taken up to"), default=0)
     lease_holder = models.CharField(_("sent to by"), max_length=64, blank=True, default="")
