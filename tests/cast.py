@@ -246,8 +246,8 @@ class World:
     def __init__(self) -> None:
         make_regions()
         self.category = Category.objects.create(code="home", name="家居", level=1, path=[])
-        Category.objects.filter(pk=self.category.pk).update(path=[self.category.pk])
-        self.category.refresh_from_db()
+        self.category.path = [self.category.pk]
+        self.category.save(update_fields=["path"])
         self.north = self.make_warehouse("north", "310115", ["110000", "310000"], priority=10)
         self.south = self.make_warehouse("south", "440106", ["110000", "440000"], priority=5)
         self.pool = Pool.objects.create(code="pool", name="Pool")
@@ -270,7 +270,7 @@ class World:
         warehouse = Warehouse.objects.create(
             code=code, name=code, region_id=region, priority=priority
         )
-        warehouse.serves.set(Region.objects.filter(code__in=serves))
+        warehouse.serves.add(*Region.objects.filter(code__in=serves))
         return warehouse
 
     def make_sku(
@@ -284,8 +284,8 @@ class World:
         **fields: Any,
     ) -> Sku:
         """A SKU with so many units in each warehouse, visible to whoever sees the pool."""
-        product, _ = Product.objects.get_or_create(
-            code=f"P-{code}", defaults={"name": f"商品 {code}", "category": self.category}
+        product = Product.objects.filter(code=f"P-{code}").first() or Product.objects.create(
+            code=f"P-{code}", name=f"商品 {code}", category=self.category
         )
         sku = Sku.objects.create(
             **{
@@ -298,9 +298,11 @@ class World:
                 **fields,
             }
         )
-        for warehouse, on_hand in ((self.north, north), (self.south, south)):
-            if on_hand is not None:
-                Stock.objects.create(warehouse=warehouse, sku=sku, on_hand=on_hand)
+        Stock.objects.bulk_create(
+            Stock(warehouse=warehouse, sku=sku, on_hand=on_hand)
+            for warehouse, on_hand in ((self.north, north), (self.south, south))
+            if on_hand is not None
+        )
         if in_pool:
             PoolMembership.objects.create(pool=self.pool, sku=sku)
         return sku

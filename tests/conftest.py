@@ -28,7 +28,14 @@ if not read_text("DATABASE_URL"):
 django.setup()
 
 from django.conf import settings  # noqa: E402 - it needs the environment above
+from django.test import TransactionTestCase  # noqa: E402
 from django.utils import translation  # noqa: E402
+
+from tests.database import empty_tables, ensure_template  # noqa: E402
+
+settings.DATABASES["default"]["TEST"]["TEMPLATE"] = ensure_template(settings.DATABASE_URL)
+# Django's own way empties every table and then makes all permissions anew.
+TransactionTestCase._fixture_teardown = lambda _case: empty_tables()  # type: ignore[attr-defined] # private
 
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
 # Hashing that is slow on purpose is Django's; here it would only take its time.

@@ -106,6 +106,7 @@ def write_products_file(file: Path, size: Range, indexes: Sequence[int]) -> None
             )
 
 
+@transactional
 def make_stock() -> None:
     """Every SKU in both of two warehouses."""
     north = Warehouse.objects.create(code="north", name="North", region_id="110101", priority=10)
