@@ -87,8 +87,8 @@ class ProviderAdmin(ModelAdmin):
     search_fields = ("code", "name")
     readonly_on_change = ("code",)
     readonly_fields = (
-        "health", "failures_in_a_row", "resting_until", "last_success_at", "last_failure_at",
-        "last_error", "months", "secrets_set", "callback_path",
+        "health_text", "failures_in_a_row", "resting_until", "last_success_at",
+        "last_failure_at", "last_error", "months", "secrets_set", "callback_path",
     )  # fmt: skip
     inlines = (ProviderContactInline,)
     fieldsets = (
@@ -111,7 +111,7 @@ class ProviderAdmin(ModelAdmin):
             _("Health"),
             {
                 "fields": (
-                    ("health", "failures_in_a_row", "resting_until"),
+                    ("health_text", "failures_in_a_row", "resting_until"),
                     ("last_success_at", "last_failure_at"), "last_error",
                 )
             },
@@ -163,6 +163,12 @@ class ProviderAdmin(ModelAdmin):
         if provider.failures_in_a_row:
             return "failing", _("Failed just now")
         return "well", _("Well")
+
+    @display(description=_("health"))
+    def health_text(self, provider: Provider) -> type_of_text:
+        """The same without a badge, which is for columns only."""
+        _colour, text = self.health(provider)
+        return text
 
     @display(description=_("secrets"))
     def secrets_set(self, provider: Provider) -> str:

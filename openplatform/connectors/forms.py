@@ -12,7 +12,8 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from openplatform.connectors.models import Provider
 from openplatform.connectors.providers import list_drivers
-from openplatform.core.http_client import AddressNotAllowed, require_open_url
+from openplatform.core.outgoing.addresses import require_open_url
+from openplatform.core.outgoing.faults import AddressNotAllowed
 from openplatform.core.visible_text import require_visible
 from openplatform.core.web_addresses import require_web_address
 

@@ -234,6 +234,12 @@ class TooManyItems(DomainError):
     title = _("Too many items in one request")
 
 
+class UrlNotAllowed(DomainError):
+    code = "url_not_allowed"
+    status = 422
+    title = _("We do not send requests to this address")
+
+
 class FileInvalid(DomainError):
     code = "file_invalid"
     status = 422

@@ -17,7 +17,7 @@ from openplatform.connectors.services.refreshing import refresh_due_parcels, ref
 from openplatform.connectors.services.watching import know_parcel
 from openplatform.connectors.simulator.server import Simulator
 from openplatform.core import clock
-from openplatform.core.http_client import send_request
+from openplatform.core.outgoing.client import send_request
 from tests.connectors.conftest import MakeProvider
 from tests.racing import race
 

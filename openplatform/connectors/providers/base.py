@@ -77,8 +77,8 @@ class PushedParcel:
 
 
 class LogisticsProvider(ABC):
-    """One interface of logistics. A subclass speaks HTTP through ``core.http_client`` only, holds
-    no state between calls, and puts what it hears into our words.
+    """One interface of logistics. A subclass speaks HTTP through ``core.outgoing`` only, holds no
+    state between calls, and puts what it hears into our words.
     """
 
     title: ClassVar[type_of_text]

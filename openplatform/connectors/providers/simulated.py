@@ -29,13 +29,8 @@ from openplatform.connectors.providers.base import (
     Tracking,
 )
 from openplatform.core import clock
-from openplatform.core.http_client import (
-    AnswerTooLarge,
-    HttpAnswer,
-    HttpFault,
-    TimedOut,
-    send_request,
-)
+from openplatform.core.outgoing.client import HttpAnswer, send_request
+from openplatform.core.outgoing.faults import AnswerTooLarge, HttpFault, TimedOut
 
 BODY_LIMIT = 256 * 1024  # bytes; 500 events take about half
 OK, BAD_REQUEST, NOT_FOUND, SERVER_ERROR = 200, 400, 404, 500

@@ -1,59 +1,40 @@
-"""The one way out: requests that end in time, read no more than agreed, and go where they may.
-
-- One deadline holds for the whole exchange, however slowly bytes drip in: at it, the connection is
-  shut.
-- The body is read as it is (nothing is decompressed) and up to a limit.
-- Redirects are not followed, proxies and credentials of the environment are not used.
-- A host is resolved once, every address that it has must be a public one, and the connection goes
-  to one of these. Hosts in ``OUTGOING_PRIVATE_HOSTS`` are exempt, and so is everything while
-  ``DEBUG`` is on; only to these may plain http be spoken.
-"""
+"""One request, sent by whoever waits for its answer."""
 
 from __future__ import annotations
 
+import io
 import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from http.client import HTTPResponse
 from threading import Timer
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
-from django.conf import settings
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.poolmanager import PoolManager
 
-from openplatform.core.networks import Address, read_address
+from openplatform.core.outgoing.addresses import (
+    DEFAULT_PORTS,
+    is_open_to_us,
+    is_public_text,
+    require_open_url,
+)
+from openplatform.core.outgoing.faults import (
+    AddressNotAllowed,
+    AnswerTooLarge,
+    HttpFault,
+    TimedOut,
+    Unreachable,
+)
+from openplatform.core.outgoing.names import look_up
 
 PIECE = 16 * 1024  # bytes read at a time
-NAT64 = IPv6Network("64:ff9b::/96")
-DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-class HttpFault(Exception):
-    """No answer came; the text says why, for staff."""
-
-
-class AddressNotAllowed(HttpFault):
-    """We do not send requests there."""
-
-
-class Unreachable(HttpFault):
-    """Nobody answered: no such name, no connection, or one that broke."""
-
-
-class TimedOut(HttpFault):
-    """The deadline passed before the answer was whole."""
-
-
-class AnswerTooLarge(HttpFault):
-    """The body goes on past the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,45 +94,6 @@ def send_request(
         )
 
 
-def require_open_url(url: str) -> None:
-    """Of an address that somebody wants called. Where its host is, is looked at when it is called.
-
-    :raises AddressNotAllowed: unless it is https, or http to a host that may be private.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
-    except ValueError as error:
-        raise AddressNotAllowed("this is no address") from error
-    if not host or parts.scheme not in DEFAULT_PORTS:
-        raise AddressNotAllowed("only http and https addresses are called")
-    if parts.scheme == "http" and not is_open_to_us(host, port):
-        raise AddressNotAllowed("plain http is spoken to hosts in OUTGOING_PRIVATE_HOSTS only")
-
-
-def is_open_to_us(host: str, port: int) -> bool:
-    """Whether a host may be private and spoken to without TLS."""
-    named = settings.OUTGOING_PRIVATE_HOSTS
-    return bool(settings.DEBUG) or host in named or f"{host}:{port}" in named
-
-
-def is_public(address: Address) -> bool:
-    """Whether anybody on the internet may have it; what is wrapped in an address of IPv6 counts."""
-    if isinstance(address, IPv6Address):
-        inner = _wrapped_in(address)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not address.is_multicast
-
-
-def _wrapped_in(address: IPv6Address) -> IPv4Address | None:
-    if address in NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.teredo is not None:
-        return address.teredo[1]
-    return address.ipv4_mapped or address.sixtofour
-
-
 def _read(response: requests.Response, limit: int) -> bytes:
     content = bytearray()
     while piece := response.raw.read1(PIECE, decode_content=False):
@@ -195,21 +137,19 @@ class _Exchange:
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A connection to one of the host's addresses, all of which must be open to us."""
-        left = max(self.timeout - (time.monotonic() - self._began), 0.001)
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        if not is_open_to_us(host, port):
-            for *_kind, place in found:
-                address = read_address(str(place[0]).partition("%")[0])
-                if address is None or not is_public(address):
-                    self.refused = AddressNotAllowed(f"{host} is a private address")
-                    raise self.refused
+        places = look_up(host, port).result(self._left())
+        if not is_open_to_us(host, port) and not all(
+            is_public_text(place.address) for place in places
+        ):
+            self.refused = AddressNotAllowed(f"{host} is not at public addresses only")
+            raise self.refused
         last: OSError = OSError(f"{host} has no address")
-        for family, kind, protocol, _name, place in found:
-            opened = socket.socket(family, kind, protocol)
-            opened.settimeout(left)
+        for place in places:
+            opened = socket.socket(place.family, socket.SOCK_STREAM)
+            opened.settimeout(self._left())
             self.watch(opened)
             try:
-                opened.connect(place)
+                opened.connect((place.address, place.port))
             except OSError as error:
                 opened.close()
                 last = error
@@ -225,11 +165,39 @@ class _Exchange:
             return TimedOut("the answer did not come in time")
         return Unreachable(f"the connection failed ({type(error).__name__})")
 
+    def _left(self) -> float:
+        return max(self.timeout - (time.monotonic() - self._began), 0.001)
+
     def _cut(self) -> None:
         self.is_over = True
         for opened in self._sockets:
             with suppress(OSError):  # closed already, or wrapped in another one, which is here too
                 opened.shutdown(socket.SHUT_RDWR)
+
+
+class _UntilOver(io.RawIOBase):
+    """What a connection receives until the deadline.
+
+    A connection that is shut gives what still comes all the same: a receiver that floods us would
+    not be noticed otherwise.
+    """
+
+    def __init__(self, inner: io.RawIOBase, exchange: _Exchange) -> None:
+        super().__init__()
+        self._inner = inner
+        self._exchange = exchange
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._exchange.is_over:
+            raise TimeoutError
+        return self._inner.readinto(buffer)
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
 
 
 class _Adapter(HTTPAdapter):
@@ -243,11 +211,20 @@ class _Adapter(HTTPAdapter):
         """A manager whose pools make our connections."""
         exchange = self._exchange
 
+        class Response(HTTPResponse):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                self.fp = io.BufferedReader(_UntilOver(self.fp.detach(), exchange))
+
         class Plain(HTTPConnection):
+            response_class = Response
+
             def _new_conn(self) -> socket.socket:
                 return exchange.connect(self._dns_host, self.port)
 
         class Secure(HTTPSConnection):
+            response_class = Response
+
             def _new_conn(self) -> socket.socket:
                 return exchange.connect(self._dns_host, self.port)
 
