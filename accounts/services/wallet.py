@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from accounts.errors import BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders
 from accounts.models import CreditLimitChange, LedgerEntry, Partner, Wallet
@@ -60,13 +59,12 @@ HOLD_STEPS = f"""wallet AS (
         FROM wallet
         RETURNING hold_no, (SELECT {_has_fallen("available + amount")} FROM wallet) AS has_fallen
     )"""  # noqa: S608 - put together from constants
-HOLD = f"""
-    WITH due AS (
-        SELECT %(partner_id)s::bigint AS partner_id, %(order_no)s::text AS order_no,
-            %(amount)s::numeric AS amount
-    ), {HOLD_STEPS}
-    SELECT hold_no, has_fallen FROM held
-"""  # noqa: S608 - as above
+# What can be held of an `accounts_wallet` without a refusal and without a warning, as far as a look
+# without a lock can tell.
+SPARE = f"""CASE WHEN open_orders < max_open_orders THEN least(
+        balance + credit_limit - held_amount - alert_threshold,
+        daily_spending_cap - ({SPENT_TODAY})
+    ) ELSE 0 END"""
 ROOM = f"""
     SELECT balance + credit_limit - held_amount, daily_spending_cap,
         ({SPENT_TODAY})::numeric(14, 2), open_orders, max_open_orders
@@ -197,24 +195,10 @@ def open_wallet(
     return wallet
 
 
-def send_hold(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
-    """Step: set an amount aside for an order; to be ended by :func:`require_held`."""
-    return _send(HOLD, partner_id, amount, order_no=order_no)
-
-
-def require_held(held: Sent, *, partner_id: int, amount: Decimal) -> None:
+def settle_hold(has_fallen: bool | None, *, partner_id: int, amount: Decimal) -> None:
     """Step: what became of a hold; a balance that it brought low is told of.
 
-    :raises BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders: when nothing was held.
-    """
-    row = held.row()
-    settle_hold(None if row is None else row[1], partner_id=partner_id, amount=amount)
-
-
-def settle_hold(has_fallen: bool | None, *, partner_id: int, amount: Decimal) -> None:
-    """Step: the same for a service that took the steps into a statement of its own.
-
-    :param has_fallen: what `held` says; None when it has no row.
+    :param has_fallen: what `held` of the steps says; None when it has no row.
     :raises BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders: when nothing was held.
     """
     if has_fallen is None:
@@ -225,7 +209,10 @@ def settle_hold(has_fallen: bool | None, *, partner_id: int, amount: Decimal) ->
 
 def send_release(*, partner_id: int, order_no: str, amount: Decimal) -> Sent:
     """Step: end the hold of an order that will not be paid."""
-    return _send(RELEASE, partner_id, amount, order_no=order_no)
+    require_transaction()
+    if amount <= 0:
+        raise ValueError(f"{amount} is not an amount to move")
+    return send(RELEASE, {"partner_id": partner_id, "amount": amount, "order_no": order_no})
 
 
 def book(
@@ -317,10 +304,3 @@ def _refusal_of_booking(partner_id: int, amount: Decimal, own_money_only: bool) 
         )
     room = money.LIMIT - money.CENT - abs(wallet.balance)
     return FieldInvalid(pointer="/amount", maximum=money.to_text(room))
-
-
-def _send(statement: str, partner_id: int, amount: Decimal, **parameters: Any) -> Sent:
-    require_transaction()
-    if amount <= 0:
-        raise ValueError(f"{amount} is not an amount to move")
-    return send(statement, {"partner_id": partner_id, "amount": amount, **parameters})

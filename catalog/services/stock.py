@@ -19,13 +19,14 @@ from openplatform.core.statements import Sent, send
 # empty two warehouses at once leaves its own, and whoever takes up the later one sees both.
 #
 # Steps of a statement, behind a `wanted (stock_id, quantity)` with a row for each row of stock.
-STEPS = """locked AS MATERIALIZED (
+LOCKED = """locked AS MATERIALIZED (
         SELECT stock.id, wanted.quantity,
             least(wanted.quantity, stock.shortage_quantity) AS missing
         FROM wanted JOIN catalog_stock stock ON stock.id = wanted.stock_id
         ORDER BY stock.id
         FOR NO KEY UPDATE OF stock
-    ), shifted AS (
+    )"""
+SHIFTED = """shifted AS (
         UPDATE catalog_stock stock
         SET on_hand = on_hand + {on_hand}, reserved = reserved + {reserved},
             outgoing = outgoing + {outgoing}, shortage_quantity = shortage_quantity - {found_short}
@@ -34,6 +35,7 @@ STEPS = """locked AS MATERIALIZED (
         RETURNING stock.id, stock.sku_id, part.quantity, part.missing,
             stock.on_hand - stock.reserved - stock.safety_quantity AS sellable
     ){hinted}"""
+STEPS = f"{LOCKED}, {SHIFTED}"
 MOVEMENT = """
     INSERT INTO catalog_stockmovement
         (stock_id, cause, on_hand_change, reserved_change, outgoing_change, document_no, actor)
@@ -47,20 +49,32 @@ WANTED = """wanted AS (
         GROUP BY stock_id
     )"""
 MOVE = f"WITH {WANTED}, {STEPS} {MOVEMENT}"
+# For a statement that does much else besides. Who had to wait for a row looks at it anew, and for
+# that Postgres sets up the whole statement a second time, once for the lock and once for the write.
+# Locked by a statement of its own, sent ahead, a row stands still, and is seen as it is.
+LOCK = """
+    SELECT FROM catalog_stock WHERE id = ANY(%(stock_ids)s::bigint[])
+    ORDER BY id FOR NO KEY UPDATE
+"""
 HINTED = """, hinted AS (
         INSERT INTO catalog_stockhint (sku_id)
         SELECT part.sku_id FROM shifted AS part
         WHERE part.sellable - greatest(({on_hand}) - ({reserved}), 0)
             < (SELECT sku.min_quantity FROM catalog_sku sku WHERE sku.id = part.sku_id)
     )"""
-# Units are promised to an order. `noted` has a row for each movement: a stock row that is too short
-# is left out.
-RESERVATION_STEPS = f"""{STEPS}, noted AS ({MOVEMENT})""".format(
+ENOUGH = "stock.on_hand - stock.reserved - stock.safety_quantity >= part.quantity"
+# Units are promised to an order, by steps of a statement behind LOCK: `short` has the rows that are
+# too short. The others stand behind a `placed` that is empty when nothing is to be promised, as
+# when any row is short; `noted` has a row for each movement.
+SHORTAGE_STEPS = f"""{WANTED}, locked AS MATERIALIZED (
+        SELECT stock.id, part.quantity, 0 AS missing, {ENOUGH} AS is_enough
+        FROM wanted AS part JOIN catalog_stock stock ON stock.id = part.stock_id
+    ), short AS (SELECT id FROM locked WHERE NOT is_enough)"""  # noqa: S608 - as is
+RESERVATION_STEPS = f"""{SHIFTED}, noted AS ({MOVEMENT})""".format(
     cause="reserved", on_hand="0", reserved="part.quantity", outgoing="0", found_short="0",
-    guard="stock.on_hand - stock.reserved - stock.safety_quantity >= part.quantity",
+    guard=f"{ENOUGH} AND EXISTS (SELECT FROM placed)",
     hinted=HINTED.format(on_hand="0", reserved="part.quantity"),
 )  # fmt: skip
-RESERVE = f"WITH {WANTED}, {RESERVATION_STEPS} SELECT stock_id FROM noted"  # noqa: S608 - as is
 RELEASE = MOVE.format(
     cause="released", on_hand="-part.missing", reserved="-part.quantity", outgoing="0",
     found_short="part.missing", guard="true",
@@ -85,17 +99,14 @@ WRITE_OFF = MOVE.format(
 )  # fmt: skip
 TAKE_OVER = MOVE.format(
     cause="taken_over", on_hand="-part.quantity", reserved="0", outgoing="part.quantity",
-    found_short="0",
-    guard="stock.on_hand - stock.reserved - stock.safety_quantity >= part.quantity",
+    found_short="0", guard=ENOUGH,
     hinted=HINTED.format(on_hand="-part.quantity", reserved="0"),
 )  # fmt: skip
 
 
-def send_reservation(
-    *, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str
-) -> Sent:
-    """Step: promise units to an order. A stock row that is too short is left out of the answer."""
-    return _send(RESERVE, stock_ids, quantities, document_no)
+def send_lock(*, stock_ids: Sequence[int]) -> None:
+    """Step: lock these rows, for the statement that is sent next."""
+    send(LOCK, {"stock_ids": list(stock_ids)})
 
 
 def send_release(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:

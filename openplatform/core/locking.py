@@ -52,7 +52,9 @@ def transactional(service: Callable[P, R]) -> Callable[P, R]:
 
 def single_statement(service: Callable[P, R]) -> Callable[P, R]:
     """Run a service that writes by one statement, which is a transaction of its own: it saves the
-    round trips of BEGIN and COMMIT. Retried as :func:`transactional` ones are.
+    round trips of BEGIN and COMMIT, and whoever waits for its locks waits for Postgres alone.
+    Statements sent :func:`together` are one transaction, too: locks may be sent ahead of it.
+    Retried as :func:`transactional` ones are.
 
     :raises TemporarilyUnavailable: after four attempts.
     :raises RuntimeError: inside another transaction, as there.

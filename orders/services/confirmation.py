@@ -17,6 +17,7 @@ from catalog.services import stock
 from openplatform.core.json_text import to_json
 from openplatform.core.locking import single_statement, transactional
 from openplatform.core.statements import send
+from openplatform.core.wakeups import OUTBOX, wake
 from openplatform.idempotency.services.replay import (
     RECORD_STEP,
     Answer,
@@ -46,7 +47,7 @@ PAY = f"""
         INSERT INTO messaging_outbox (type, subject, partner_ids, data)
         SELECT %(message_type)s, 'order:' || moved.order_no, ARRAY[moved.partner_id],
             jsonb_build_object(
-                'order', answer.body::json,
+                'order', answer.body,
                 'changed', moved.order_no || ARRAY(SELECT order_no FROM parts ORDER BY id)
             )
         FROM moved, answer
@@ -59,7 +60,7 @@ PAY = f"""
             + (SELECT count(*) FROM published) + (SELECT count(*) FROM kept) > 0
     ),
     {wallet.PAYMENT_STEPS}
-    SELECT body FROM answer
+    SELECT body::text FROM answer
 """  # noqa: S608 - put together from constants
 PAY_ONCE = PAY.format(kept="kept AS (SELECT FROM answer)")
 PAY_REPLAYABLY = PAY.format(kept=RECORD_STEP)
@@ -90,7 +91,10 @@ def confirm_order(
 @single_statement
 def _confirm(partner_id: int, order_no: str, parameters: dict[str, Any]) -> Answer:
     paid = send(PAY_ONCE, parameters).row()
-    return _unmoved(partner_id, order_no) if paid is None else Answer(200, paid[0].encode())
+    if paid is None:
+        return _unmoved(partner_id, order_no)
+    wake(OUTBOX)
+    return Answer(200, paid[0].encode())
 
 
 @transactional
@@ -102,6 +106,7 @@ def _confirm_replayably(
         return kept
     paid = send(PAY_REPLAYABLY, {**parameters, **replay.parameters()}).row()
     if paid is not None:
+        wake(OUTBOX)
         return Answer(200, paid[0].encode())
     answer = _unmoved(partner_id, order_no)
     record(replay, answer)

@@ -17,7 +17,7 @@ def _time(moment: str) -> str:
 
 
 # Steps of a statement, behind those of `transitions.STEPS`: `goods` has the lines with their rows
-# of stock, `answer (status, body)` the answer, its body as text. row_to_json writes columns in
+# of stock, `answer (status, body)` the answer, its body as JSON. row_to_json writes columns in
 # their order and by their names.
 STEPS = f"""goods AS MATERIALIZED (
         SELECT line.*, stock.id AS stock_id
@@ -26,7 +26,7 @@ STEPS = f"""goods AS MATERIALIZED (
         JOIN catalog_stock stock
             ON stock.sku_id = line.sku_id AND stock.warehouse_id = parts.warehouse_id
     ), answer AS MATERIALIZED (
-        SELECT 200 AS status, row_to_json(shown)::text AS body
+        SELECT 200 AS status, row_to_json(shown) AS body
         FROM moved CROSS JOIN LATERAL (
             SELECT moved.order_no, moved.merchant_order_no, moved.status,
                 (SELECT count(*) > 1 FROM parts) AS is_split, %(currency)s::text AS currency,

@@ -1,8 +1,11 @@
 """A planned order written by one statement: its rows, stock, messages, answer and, last, the hold.
 
-Its steps are those of the packages that own the rows; a step that reads another is run after it,
-and that makes the order of locks. Nothing is judged here: what comes back says what was written,
-and a caller that misses something rolls it all back.
+The stock that it takes is locked ahead of it, in the same round trip. Its steps are those of the
+packages that own the rows; a step that reads another is run after it, so the wallet comes last.
+
+It runs in two ways. In a transaction nothing is judged: what comes back says what was written, and
+a caller that misses something rolls it all back. By itself, without BEGIN and COMMIT, it writes
+either a whole order or nothing.
 """
 
 from __future__ import annotations
@@ -10,35 +13,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from django.db import DataError
+
 from accounts.services import wallet
 from catalog.services import stock
 from openplatform.core.json_text import to_json
-from openplatform.core.locking import require_transaction
-from openplatform.core.statements import send
+from openplatform.core.locking import require_transaction, sqlstate_of
+from openplatform.core.statements import send, together
+from openplatform.core.wakeups import OUTBOX, wake
 from openplatform.idempotency.services.replay import RECORD_STEP, Answer, ReplayKey
 from openplatform.messaging.types import TYPES
 from orders.planning import OrderPlan
 
-# 1. The order, unless its number or its quote was taken in the meantime; its parts, lines, event.
-# 2. Rows of stock in order of id.
-# 3. The messages and, under an Idempotency-Key, the answer.
-# 4. The wallet, once all of these are written (counting their rows waits for them), and only if
-#    every row of stock was long enough: an order that will be rolled back makes nobody wait.
+# 1. Which rows of stock are too short by now. If any is, nothing is written at all.
+# 2. The order, unless its number or its quote was taken in the meantime; its parts, lines, event.
+# 3. Stock; the messages and, under an Idempotency-Key, the answer.
+# 4. The wallet, once all of these are written: counting their rows waits for them.
 WRITE = f"""
-    WITH placed AS (
+    WITH {stock.SHORTAGE_STEPS},
+    placed AS (
         INSERT INTO orders_order
             (order_no, partner_id, merchant_order_no, fingerprint, status, version, goods_amount,
              freight_amount, total_amount, refunded_amount, remark, purchase_order_no, metadata,
              quote_id, dropped, consignee_name, consignee_phone, consignee_region_id,
              consignee_region_name, region_confidence, consignee_address, expires_at, created_at,
              updated_at, close_reason)
-        VALUES
-            (%(order_no)s, %(partner_id)s, %(merchant_order_no)s, %(fingerprint)s, %(status)s,
-             1, %(goods_amount)s, %(freight_amount)s, %(total_amount)s, 0, %(remark)s,
-             %(purchase_order_no)s, %(metadata)s::jsonb, %(quote_id)s, %(dropped)s::jsonb,
-             %(consignee_name)s, %(consignee_phone)s, %(consignee_region_id)s,
-             %(consignee_region_name)s, %(region_confidence)s, %(consignee_address)s,
-             %(expires_at)s, %(created_at)s, %(created_at)s, '')
+        SELECT %(order_no)s, %(partner_id)s, %(merchant_order_no)s, %(fingerprint)s, %(status)s,
+            1, %(goods_amount)s, %(freight_amount)s, %(total_amount)s, 0, %(remark)s,
+            %(purchase_order_no)s, %(metadata)s::jsonb, %(quote_id)s, %(dropped)s::jsonb,
+            %(consignee_name)s, %(consignee_phone)s, %(consignee_region_id)s,
+            %(consignee_region_name)s, %(region_confidence)s, %(consignee_address)s,
+            %(expires_at)s, %(created_at)s, %(created_at)s, ''
+        WHERE NOT EXISTS (SELECT FROM short)
         ON CONFLICT DO NOTHING
         RETURNING id, order_no, partner_id, total_amount
     ), parts AS (
@@ -71,12 +77,6 @@ WRITE = f"""
             (order_id, subject_no, from_status, to_status, actor, reason, created_at)
         SELECT id, order_no, '', %(status)s, %(actor)s, '', %(created_at)s FROM placed
         RETURNING id
-    ), wanted AS (
-        SELECT part.stock_id, sum(part.quantity)::int AS quantity
-        FROM placed,
-            unnest(%(stock_ids)s::bigint[], %(quantities)s::int[]) AS part (stock_id, quantity)
-        WHERE (SELECT count(*) FROM lines) + (SELECT count(*) FROM told) > 0
-        GROUP BY part.stock_id
     ),
     {stock.RESERVATION_STEPS},
     published AS (
@@ -86,7 +86,6 @@ WRITE = f"""
         FROM placed, ROWS FROM (
             json_to_recordset(%(messages)s::json) AS (type text, changed json)
         ) WITH ORDINALITY AS message (type, changed, position)
-        WHERE (SELECT count(*) FROM noted) = (SELECT count(*) FROM wanted)
         ORDER BY message.position
         RETURNING id
     ),
@@ -94,30 +93,79 @@ WRITE = f"""
     {{kept}},
     due AS MATERIALIZED (
         SELECT partner_id, order_no, total_amount AS amount FROM placed
-        WHERE (SELECT count(*) FROM published) > 0 AND (SELECT count(*) FROM kept) > 0
+        WHERE (SELECT count(*) FROM lines) + (SELECT count(*) FROM told)
+            + (SELECT count(*) FROM noted) + (SELECT count(*) FROM published)
+            + (SELECT count(*) FROM kept) > 0
     ),
     {wallet.HOLD_STEPS}
-    SELECT EXISTS (SELECT FROM placed), ARRAY(SELECT stock_id FROM noted),
-        (SELECT has_fallen FROM held)
+    SELECT EXISTS (SELECT FROM placed), ARRAY(SELECT id FROM short),
+        (SELECT has_fallen FROM held){{or_nothing}}
 """  # noqa: S608 - put together from constants
-WRITE_ONCE = WRITE.format(kept="kept AS (SELECT FROM answer)")
-WRITE_REPLAYABLY = WRITE.format(kept=RECORD_STEP)
+NOT_KEPT = "kept AS (SELECT FROM answer)"
+WRITE_ONCE = WRITE.format(kept=NOT_KEPT, or_nothing="")
+WRITE_REPLAYABLY = WRITE.format(kept=RECORD_STEP, or_nothing="")
+# An order that nothing could be held for, or whose hold calls for a warning, takes more than this
+# statement: the division by zero takes all of it back.
+WRITE_AT_ONCE = WRITE.format(
+    kept=NOT_KEPT,
+    or_nothing=""",
+        CASE WHEN EXISTS (SELECT FROM placed)
+            THEN 1 / (SELECT count(*) FROM held WHERE NOT has_fallen) END
+    """,
+)
+DIVISION_BY_ZERO = "22012"
+
+
+class NothingHeld(Exception):
+    """By itself the statement could not hold the amount, or not without a warning."""
 
 
 class Written(NamedTuple):
-    """What became of a plan: whether there is an order, from which rows of stock its units were
-    reserved, and whether the hold brought the balance low, None when nothing was held.
+    """What became of a plan: whether there is an order, which rows of stock were too short for one,
+    and whether the hold brought the balance low, None when nothing was held.
     """
 
     is_placed: bool
-    reserved: Sequence[int]
+    short: Sequence[int]
     has_fallen: bool | None
 
 
 def write_order(*, plan: OrderPlan, answer: Answer, replay: ReplayKey | None) -> Written:
     """Step: see the module."""
     require_transaction()
-    parameters: dict[str, Any] = {
+    parameters = _parameters(plan, answer)
+    if replay is None:
+        return _write(WRITE_ONCE, parameters)
+    return _write(WRITE_REPLAYABLY, {**replay.parameters(), **parameters})
+
+
+def write_order_at_once(*, plan: OrderPlan, answer: Answer) -> Written:
+    """The whole order, committed, with its hold and no need to warn; or nothing at all.
+
+    :raises NothingHeld: see there.
+    """
+    try:
+        return _write(WRITE_AT_ONCE, _parameters(plan, answer))
+    except DataError as error:
+        if sqlstate_of(error) == DIVISION_BY_ZERO:
+            raise NothingHeld from error
+        raise
+
+
+def _write(statement: str, parameters: dict[str, Any]) -> Written:
+    with together():
+        stock.send_lock(stock_ids=parameters["stock_ids"])
+        sent = send(statement, parameters)
+    row = sent.row()
+    assert row is not None  # noqa: S101 - it always says
+    is_placed, short, has_fallen, *_divided = row
+    if is_placed:
+        wake(OUTBOX)
+    return Written(is_placed, short, has_fallen)
+
+
+def _parameters(plan: OrderPlan, answer: Answer) -> dict[str, Any]:
+    return {
         **plan.parameters(),
         "stock_ids": plan.goods.stock_ids,
         "quantities": plan.goods.quantities,
@@ -127,9 +175,3 @@ def write_order(*, plan: OrderPlan, answer: Answer, replay: ReplayKey | None) ->
             [{"type": TYPES[type].name, "changed": changed} for type, changed in plan.messages()]
         ).decode(),
     }
-    if replay is None:
-        row = send(WRITE_ONCE, parameters).row()
-    else:
-        row = send(WRITE_REPLAYABLY, {**replay.parameters(), **parameters}).row()
-    assert row is not None  # noqa: S101 - it always says
-    return Written(*row)

@@ -1,9 +1,11 @@
 """Placing an order: lock stock, hold the amount, freeze the prices.
 
-Three round trips on the way that succeeds: read what the order depends on; write it, by one
-statement (``order_writing.py``); commit. What was read is not locked: the stock and the
-wallet are guarded by the statements that take from them, and a price or shelf state that moves
-in the same instant counts as moved after the order.
+Two round trips on the way that succeeds: read what the order depends on; lock its stock and write
+it, by one statement that is a transaction of its own (``order_writing.py``). Under an
+Idempotency-Key, near the end of the money, and when stock was taken in between, all of it runs in a
+transaction. What was read is not locked: the stock and the wallet are guarded by the statements
+that take from them, and a price or shelf state that moves in the same instant counts as moved after
+the order.
 
 An order on a quote reads the quote instead: prices, freight and split are what was promised, and
 its stock comes from the very warehouses that were planned, or not at all.
@@ -24,7 +26,7 @@ from openplatform.core import money
 from openplatform.core.errors import Refusal, TemporarilyUnavailable
 from openplatform.core.identifiers import dated_no
 from openplatform.core.json_text import to_json
-from openplatform.core.locking import ATTEMPTS, transactional
+from openplatform.core.locking import ATTEMPTS, single_statement, transactional
 from openplatform.core.statements import send, together
 from openplatform.idempotency.services.replay import Answer, ReplayKey, claim, record
 from orders.checks import check_quoted, check_request
@@ -36,7 +38,12 @@ from orders.requests import OrderRequest
 from orders.selectors.context import send_context
 from orders.selectors.quotes import read_quote, send_quote
 from orders.selectors.trees import read_trees, send_trees
-from orders.services.order_writing import Written, write_order
+from orders.services.order_writing import (
+    NothingHeld,
+    Written,
+    write_order,
+    write_order_at_once,
+)
 
 LOCK_STOCK = """
     SELECT stock.id FROM catalog_stock stock JOIN catalog_sku sku ON sku.id = stock.sku_id
@@ -66,25 +73,28 @@ def place_order(
     :raises TemporarilyUnavailable: when others keep getting in between.
     """
     destination = find_destination(request.consignee)
-    locks_first = False
+    at_once, locks_first = replay is None, False
     for _attempt in range(ATTEMPTS):
         try:
-            return _place(
+            return (_place_at_once if at_once else _place_in_transaction)(
                 partner_id=partner_id,
                 request=request,
                 destination=destination,
                 now=now,
                 replay=replay,
+                at_once=at_once,
                 locks_first=locks_first,
             )
         except _PlacedMeanwhile:
             continue  # the next look finds it
+        except NothingHeld:
+            at_once = False  # a transaction can warn, and say what is missing
         except _StockTaken:
-            locks_first = True  # plan on rows that nobody else can move: that answer is final
+            # Plan on rows that nobody else can move: that answer is final.
+            at_once, locks_first = False, True
     raise TemporarilyUnavailable
 
 
-@transactional
 def _place(
     *,
     partner_id: int,
@@ -92,7 +102,8 @@ def _place(
     destination: Destination,
     now: datetime,
     replay: ReplayKey | None,
-    locks_first: bool = False,
+    at_once: bool,
+    locks_first: bool,
 ) -> Answer:
     """
     1. Claim the Idempotency-Key; an answer kept under it ends here.
@@ -100,7 +111,7 @@ def _place(
     3. Check in stages; plan the split; freeze prices and freight. Or take all that from the quote.
     4. Write order, stock, messages, answer and, last, the hold on the wallet.
     """
-    if (kept := claim(replay)) is not None:
+    if replay is not None and (kept := claim(replay)) is not None:
         return kept
     if locks_first:
         send(LOCK_STOCK, [[item.sku for item in request.items]]).rows()
@@ -130,8 +141,18 @@ def _place(
     if plan.order["total_amount"] >= money.LIMIT:  # more than any balance can hold
         raise wallet.refusal_of_hold(partner_id=partner_id, amount=plan.order["total_amount"])
     answer = Answer(201, to_json(plan.document))
-    _require_written(request, plan, write_order(plan=plan, answer=answer, replay=replay))
+    if at_once:
+        if plan.order["total_amount"] > context["spare_amount"]:
+            raise NothingHeld
+        written = write_order_at_once(plan=plan, answer=answer)
+    else:
+        written = write_order(plan=plan, answer=answer, replay=replay)
+    _require_written(request, plan, written, is_final=locks_first)
     return answer
+
+
+_place_at_once = single_statement(_place)
+_place_in_transaction = transactional(_place)
 
 
 def _ask_for_goods(
@@ -159,13 +180,14 @@ def _ask_for_goods(
     return read_planned
 
 
-def _require_written(request: OrderRequest, plan: OrderPlan, written: Written) -> None:
+def _require_written(
+    request: OrderRequest, plan: OrderPlan, written: Written, *, is_final: bool
+) -> None:
+    if written.short:
+        # Of a quote: these warehouses or none. Any other order was planned on what is locked.
+        raise _shortage(request, plan.goods, written.short) if is_final else _StockTaken
     if not written.is_placed:
         raise _PlacedMeanwhile
-    if len(written.reserved) < len(set(plan.goods.stock_ids)):
-        if request.quote_id:  # these warehouses or none: nothing to plan again
-            raise _shortage(request, plan.goods, written.reserved)
-        raise _StockTaken
     wallet.settle_hold(
         written.has_fallen,
         partner_id=plan.order["partner_id"],
@@ -173,17 +195,17 @@ def _require_written(request: OrderRequest, plan: OrderPlan, written: Written) -
     )
 
 
-def _shortage(request: OrderRequest, goods: GoodsPlan, reserved: Collection[int]) -> Refusal:
-    short = {
+def _shortage(request: OrderRequest, goods: GoodsPlan, short: Collection[int]) -> Refusal:
+    skus = {
         line["sku"]
         for line, stock_id in zip(goods.lines, goods.stock_ids, strict=True)
-        if stock_id not in reserved
+        if stock_id in short
     }
     return Refusal(
         [
             StockInsufficient(pointer=f"/items/{index}", sku=item.sku)
             for index, item in enumerate(request.items)
-            if item.sku in short
+            if item.sku in skus
         ]
     )
 

@@ -30,9 +30,9 @@ def lock_order(*, order_id: int) -> Order:
 
 
 def advance(order: Order, *, actor: str, now: datetime, reason: str = "") -> list[str]:
-    """Step: bring a paid order and its parts to the states that follow from their facts, and count
-    its version up. Facts (quantities, refunds, parcels, when a part was completed) are written
-    before; ``order`` is locked by the caller.
+    """Step: bring a paid order and its parts to the states that follow from their facts, which
+    :func:`tell` tells of. Facts (quantities, refunds, parcels, when a part was completed) are
+    written before; ``order`` is locked by the caller.
 
     :returns: the numbers of what came to another state, the order's own first.
     :raises OrderStateConflict: for a step that the tables of states do not have.
@@ -73,24 +73,34 @@ def advance(order: Order, *, actor: str, now: datetime, reason: str = "") -> lis
         changed.insert(0, order.order_no)
         if whole == OrderStatus.CLOSED:
             order.closed_at, order.close_reason = now, reason
-    order.version += 1
     order.updated_at = now
     order.save(
-        update_fields=[
-            "status", "version", "updated_at", "closed_at", "close_reason", "refunded_amount",
-        ]
-    )  # fmt: skip
+        update_fields=["status", "updated_at", "closed_at", "close_reason", "refunded_amount"]
+    )
     return changed
 
 
 def tell(order: Order, messages: Sequence[tuple[str, Sequence[str]]]) -> None:
-    """Step: one message for each type and the numbers that changed, with the order as it is now."""
+    """Step: one message for each type and the numbers that changed, with the order as it is now.
+
+    Each counts the order's version up: whoever has read the first of two that belong together must
+    not take the second for one that came twice.
+    """
+    require_transaction()
+    first = order.version + 1
+    order.version += len(messages)
+    order.save(update_fields=["version"])
     [tree] = read_trees(send_trees([order.order_no]))
     document = tree.document()
     publish_all(
         [
-            order_draft(type=type, partner_id=order.partner_id, document=document, changed=numbers)
-            for type, numbers in messages
+            order_draft(
+                type=type,
+                partner_id=order.partner_id,
+                document={**document, "version": version},
+                changed=numbers,
+            )
+            for version, (type, numbers) in enumerate(messages, first)
         ]
     )
 

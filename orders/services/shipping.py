@@ -82,15 +82,14 @@ def change_waybill(
     reason: str,
     actor: str,
     now: datetime,
-) -> Shipment:
-    """The shipment, from now on under another number or with another carrier; what it was before
-    is kept. Where it is starts anew, or is that of the parcel which this number is known for.
-
-    The same number again changes nothing.
+) -> WaybillChange | None:
+    """A shipment goes on under another number or with another carrier; what it was before is kept.
+    Where it is starts anew, or is that of the parcel which this number is known for.
 
     1. Lock the order. 2. Check the carrier, and that no other parcel of the suborder has the
     number. 3. Shipment and history, states, messages.
 
+    :returns: what changed; None when it goes under this very number already.
     :raises NotFound: for an unknown shipment, or a carrier that is not in use.
     :raises FieldInvalid: when another parcel of the same suborder has this number.
     """
@@ -100,7 +99,7 @@ def change_waybill(
     order = lock_order(order_id=known.suborder.order_id)
     shipment = Shipment.objects.select_related("carrier").get(pk=known.pk)
     if (shipment.carrier.code, shipment.waybill_no) == (carrier_code, waybill_no):
-        return shipment
+        return None
     carrier = Carrier.objects.filter(code=carrier_code).first()
     if carrier is None or not (carrier.is_active or carrier == shipment.carrier):
         raise NotFound(
@@ -134,7 +133,7 @@ def change_waybill(
         reason=reason,
     )
     _tell_of(order, "shipment.updated", shipment, actor=actor, now=now)
-    return shipment
+    return change
 
 
 def add_shipment(

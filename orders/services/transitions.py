@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from openplatform.core.locking import require_transaction
 from openplatform.core.statements import Sent, send
@@ -32,10 +32,10 @@ STEPS = """moved AS (
     ), told AS (
         INSERT INTO orders_orderevent
             (order_id, subject_no, from_status, to_status, actor, reason, created_at)
-        SELECT id, order_no, %(from)s, %(to)s, %(actor)s::text, %(reason)s::text, %(now)s
+        SELECT id, order_no, %(from)s, %(to)s, %(actor)s::text, '', %(now)s
         FROM moved
         UNION ALL
-        SELECT order_id, order_no, %(part_from)s, %(part_to)s, %(actor)s, %(reason)s, %(now)s
+        SELECT order_id, order_no, %(part_from)s, %(part_to)s, %(actor)s, '', %(now)s
         FROM parts
         RETURNING id
     )"""
@@ -60,48 +60,27 @@ EXPIRE = Transition(
 )
 
 
-def send_transition(
-    transition: Transition,
-    *,
-    order_no: str,
-    partner_id: int | None,
-    actor: str,
-    now: datetime,
-    reason: str = "",
-) -> Sent:
+class Asked(TypedDict):
+    """Which order is to move, and for whom; any partner's, when it is None."""
+
+    order_no: str
+    partner_id: int | None
+    actor: str
+    now: datetime
+
+
+def send_transition(transition: Transition, **asked: Unpack[Asked]) -> Sent:
     """Step: move a pending order and its parts. No row comes back when it did not move."""
     require_transaction()
-    return send(
-        MOVE.format(deadline=transition.deadline),
-        parameters(
-            transition,
-            order_no=order_no,
-            partner_id=partner_id,
-            actor=actor,
-            now=now,
-            reason=reason,
-        ),
-    )
+    return send(MOVE.format(deadline=transition.deadline), parameters(transition, **asked))
 
 
-def parameters(
-    transition: Transition,
-    *,
-    order_no: str,
-    partner_id: int | None,
-    actor: str,
-    now: datetime,
-    reason: str = "",
-) -> dict[str, Any]:
+def parameters(transition: Transition, **asked: Unpack[Asked]) -> dict[str, Any]:
     """What the steps take."""
     return {
-        "order_no": order_no,
-        "partner_id": partner_id,
+        **asked,
         "from": OrderStatus.PENDING_PAYMENT.value,
         "to": transition.to.value,
         "part_from": SuborderStatus.PENDING_PAYMENT.value,
         "part_to": transition.part_to.value,
-        "actor": actor,
-        "reason": reason,
-        "now": now,
     }
