@@ -98,7 +98,7 @@ def change_pool(
     pool = lock_pool(pool_code)
     plan = plan_act(pool=pool, act=act, sku_ids=sku_ids)
     preview = _write(plan, PoolChange.Cause.PICKED, expected=expected, actor=actor, now=now)
-    record_curation(pool=pool, plans=[plan], actor=actor)
+    record_curation(pool=pool, plan=plan, actor=actor)
     return preview
 
 

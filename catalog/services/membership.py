@@ -7,19 +7,18 @@ at once would otherwise each see the other's pool still showing it, and nobody w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import structlog
-from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
-from catalog.models import Pool, PoolAssignment, PoolChange, PoolMembership, Sku
+from catalog.models import Pool, PoolAssignment, PoolChange, PoolMembership
 from catalog.selectors.pools import Act, PoolPlan, plan_act
 from catalog.services.sight import telling_sight
 from openplatform.audit.services.recording import record_change
-from openplatform.core.errors import DomainError, FieldInvalid, NotFound, refuse_if
-from openplatform.core.locking import require_transaction, transactional
+from openplatform.core.errors import NotFound
+from openplatform.core.locking import require_transaction
 from openplatform.core.statements import send
 
 log = structlog.get_logger(__name__)
@@ -74,74 +73,6 @@ READMIT = """
 """
 
 
-# Services
-
-
-@transactional
-def curate_pool(
-    *,
-    pool_code: str,
-    add: Sequence[str] = (),
-    remove: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    readmit: Sequence[str] = (),
-    actor: str,
-    now: datetime,
-) -> None:
-    """Take SKUs out of a pool, then exclude, readmit and take in others, by their codes. What is so
-    already stays so. An excluded SKU is not taken in; one that a rule brings is excluded when it is
-    taken out.
-
-    1. lock all pools, 2. find the SKUs, 3. write, 4. tell the partners whose sight changed.
-
-    :raises NotFound: when there is no such pool.
-    :raises Refusal: with a fault for each SKU code that does not exist.
-    """
-    be_patient()
-    pool = lock_pool(pool_code)
-    asked = {"remove": remove, "exclude": exclude, "readmit": readmit, "add": add}
-    acts = (Act.TAKE_OUT, Act.EXCLUDE, Act.READMIT, Act.TAKE_IN)
-    codes = [code for part in asked.values() for code in part]
-    by_code = dict(Sku.objects.filter(code__in=codes).values_list("code", "pk"))
-    _require_known(by_code, asked)
-    plans = []
-    with telling_sight(list(by_code.values()), now=now):
-        for act, part in zip(acts, asked.values(), strict=True):
-            plan = plan_act(pool=pool, act=act, sku_ids=[by_code[code] for code in part])
-            write_plan(plan=plan, cause=PoolChange.Cause.PICKED, actor=actor)
-            plans.append(plan)
-    record_curation(pool=pool, plans=plans, actor=actor)
-
-
-@transactional
-def assign_partners(
-    *, pool_code: str, partner_codes: Collection[str], actor: str, now: datetime
-) -> None:
-    """Open a pool to exactly these partners.
-
-    :raises NotFound: when there is no such pool.
-    :raises Refusal: with a fault for each partner code that does not exist.
-    """
-    be_patient()
-    pool = lock_pool(pool_code)
-    codes = list(dict.fromkeys(partner_codes))
-    by_code = {partner.code: partner for partner in Partner.objects.filter(code__in=codes)}
-    _require_known(by_code, {"partners": codes})
-    before = sorted(pool.assignments.values_list("partner__code", flat=True))
-    set_partners(pool=pool, partners=list(by_code.values()), now=now)
-    record_change(
-        action="assign_partners",
-        subject=pool,
-        before={"partners": before},
-        after={"partners": sorted(codes)},
-        actor=actor,
-    )
-    log.info("pool_assigned", pool=pool_code, partners=codes, actor=actor)
-
-
-# Steps
-
-
 def be_patient() -> None:
     """Step: let the statements of this transaction take their time."""
     require_transaction()
@@ -189,15 +120,15 @@ def write_plan(*, plan: PoolPlan, cause: PoolChange.Cause, actor: str) -> None:
             send(statement, {**row, **details, "sku_ids": sku_ids})
 
 
-def record_curation(*, pool: Pool, plans: Sequence[PoolPlan], actor: str) -> None:
+def record_curation(*, pool: Pool, plan: PoolPlan, actor: str) -> None:
     """Step: tell the trail how many SKUs came and went; which ones, the pool's history says."""
     counts = {
-        "skus_taken_in": sum(len(plan.joined) for plan in plans),
-        "skus_taken_out": sum(len(plan.left) for plan in plans),
-        "skus_excluded": sum(len(plan.excluded) for plan in plans),
-        "skus_readmitted": sum(len(plan.readmitted) for plan in plans),
+        "skus_taken_in": len(plan.joined),
+        "skus_taken_out": len(plan.left),
+        "skus_excluded": len(plan.excluded),
+        "skus_readmitted": len(plan.readmitted),
     }
-    if any(not plan.is_empty for plan in plans):
+    if not plan.is_empty:
         after = {name: count for name, count in counts.items() if count}
         record_change(action="curate_pool", subject=pool, before={}, after=after, actor=actor)
     log.info("pool_curated", pool=pool.code, **counts, actor=actor)
@@ -263,13 +194,3 @@ def list_members(pool_ids: Collection[int]) -> list[int]:
         .distinct()
         .order_by("sku_id")
     )
-
-
-def _require_known(known: Collection[str], asked: Mapping[str, Collection[str]]) -> None:
-    faults: list[DomainError] = [
-        FieldInvalid(_("%(code)s does not exist") % {"code": code}, pointer=f"/{name}/{index}")
-        for name, codes in asked.items()
-        for index, code in enumerate(codes)
-        if code not in known
-    ]
-    refuse_if(faults)

@@ -206,19 +206,25 @@ class FreightTemplateAdmin(ModelAdmin):
     # Putting in use
 
     def has_use_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whoever may change templates; on the page of one, unless it is in use."""
-        if not self.has_change_permission(request):
-            return False
-        return object_id is None or not self._is_used(request, str(object_id))
+        """Whoever may change templates."""
+        return bool(self.has_change_permission(request))
 
-    def _is_used(self, request: HttpRequest, object_id: str) -> bool:
-        template = self.get_object(request, unquote(object_id))
-        return template is not None and template.is_active
+    def get_actions_detail(self, request: HttpRequest, object_id: int | str) -> list[Any]:
+        """Nothing to put in use where it is; a list offers it for every row."""
+        actions: list[Any] = super().get_actions_detail(request, object_id)
+        template = self.get_object(request, unquote(str(object_id)))
+        is_used = template is not None and template.is_active
+        return [one for one in actions if not (is_used and one.path == "put_in_use")]
 
     @action(description=_("Put in use"), permissions=["use"], icon="published_with_changes")
     def put_in_use(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """In place of the template that is in use for the same goods, in one instant."""
         template: FreightTemplate = self.get_row(request, object_id)
+        back_to = reverse("admin:orders_freighttemplate_change", args=(template.pk,))
+        if template.is_active:
+            text = _("%(template)s is in use already") % {"template": template}
+            messages.info(request, str(text))
+            return HttpResponseRedirect(back_to)
         replaced = (
             FreightTemplate.objects.filter(
                 warehouse=template.warehouse_id, category=template.category_id, is_active=True
@@ -242,7 +248,7 @@ class FreightTemplateAdmin(ModelAdmin):
             title=_("Put a freight template in use"),
             submit=_("Put in use"),
             call=call,
-            back_to=reverse("admin:orders_freighttemplate_change", args=(template.pk,)),
+            back_to=back_to,
             subject=template,
             intro=_(
                 "From now on orders are charged by it. Those placed before keep their freight, as"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
@@ -114,9 +114,10 @@ class ShipmentAdmin(FoundByOrder, SettlingMixin, ReadOnlyAdmin):
     def change_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The parcel goes on under another number, or with another carrier."""
         shipment: Shipment = self.get_row(request, object_id)
+        back_to = reverse("admin:orders_shipment_change", args=(shipment.pk,))
 
-        def call(values: Values) -> str | Promise:
-            change_waybill(
+        def call(values: Values) -> HttpResponse | str | Promise:
+            changed = change_waybill(
                 shipment_no=shipment.shipment_no,
                 carrier_code=values["carrier"].code,
                 waybill_no=values["waybill_no"],
@@ -124,6 +125,10 @@ class ShipmentAdmin(FoundByOrder, SettlingMixin, ReadOnlyAdmin):
                 actor=request.user.get_username(),
                 now=clock.now(),
             )
+            if changed is None:
+                text = _("Nothing was changed: the shipment goes under this waybill already")
+                messages.info(request, str(text))
+                return HttpResponseRedirect(back_to)
             return _("Shipment %(number)s goes under waybill %(waybill)s") % {
                 "number": shipment.shipment_no,
                 "waybill": values["waybill_no"],
@@ -136,7 +141,7 @@ class ShipmentAdmin(FoundByOrder, SettlingMixin, ReadOnlyAdmin):
             title=_("Change the waybill"),
             submit=_("Change"),
             call=call,
-            back_to=reverse("admin:orders_shipment_change", args=(shipment.pk,)),
+            back_to=back_to,
             initial={"carrier": shipment.carrier_id},
             subject=shipment,
             intro=_(

@@ -177,6 +177,13 @@ class SuborderAdmin(FoundByOrder, SuborderChanges, ReadOnlyAdmin):
         """Whoever may add shipments."""
         return bool(request.user.has_perm("orders.add_shipment"))
 
+    def get_actions_detail(self, request: HttpRequest, object_id: int | str) -> list[Any]:
+        """Nothing to ship where nothing is left; a list offers it for every row."""
+        actions = super().get_actions_detail(request, object_id)
+        part = self.get_object(request, str(object_id))
+        may_ship = part is not None and part.status in SHIPPABLE
+        return [one for one in actions if may_ship or one.path != "ship"]
+
     @action(
         description=_("Ship"),
         permissions=["ship"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -51,8 +52,10 @@ class ShipmentSerializer(serializers.Serializer[Any]):
 class LineSerializer(serializers.Serializer[Any]):
     """A line with what was frozen when it was placed."""
 
-    line_no = serializers.CharField()
-    origin_line_no = serializers.CharField(allow_null=True)
+    line_no = serializers.CharField(help_text=_("Unique in the order"))
+    origin_line_no = serializers.CharField(
+        allow_null=True, help_text=_("Of the line that this one was split off from")
+    )
     sku = serializers.CharField()
     name = serializers.CharField()
     quantity = serializers.IntegerField()
@@ -71,7 +74,9 @@ class SuborderRowSerializer(serializers.Serializer[Any]):
 
     order_no = serializers.CharField()
     parent_order_no = serializers.CharField()
-    split_from = serializers.CharField(allow_null=True)
+    split_from = serializers.CharField(
+        allow_null=True, help_text=_("The suborder that it was split off from")
+    )
     status = serializers.ChoiceField(SuborderStatus.choices)
     goods_amount = MoneyField()
     freight_amount = MoneyField()
@@ -97,7 +102,7 @@ class ConsigneeSerializer(serializers.Serializer[Any]):
     region = serializers.CharField()
     region_confidence = serializers.FloatField(
         allow_null=True,
-        help_text="How sure it is, where the region was found by the address; else null",
+        help_text=_("How sure it is, where the region was found by the address; else null"),
     )
     address = serializers.CharField()
 
@@ -116,7 +121,7 @@ class OrderRowSerializer(serializers.Serializer[Any]):
     order_no = serializers.CharField()
     merchant_order_no = serializers.CharField()
     status = serializers.ChoiceField(OrderStatus.choices)
-    is_split = serializers.BooleanField()
+    is_split = serializers.BooleanField(help_text=_("Whether it has several suborders"))
     currency = serializers.CharField()
     goods_amount = MoneyField()
     freight_amount = MoneyField()
@@ -127,21 +132,21 @@ class OrderRowSerializer(serializers.Serializer[Any]):
     remark = serializers.CharField(allow_null=True)
     purchase_order_no = serializers.CharField(allow_null=True)
     metadata = MetadataField()
-    expires_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(help_text=_("Until then it can be confirmed"))
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
     close_reason = serializers.CharField(allow_null=True)
-    version = serializers.IntegerField()
+    version = serializers.IntegerField(help_text=_("Rises with every change of the order"))
     suborders = SuborderRowSerializer(many=True)
 
 
 class OrderSerializer(OrderRowSerializer):
     """An order with its parts."""
 
-    consignee = ConsigneeSerializer(allow_null=True, help_text="Null once it was erased")
+    consignee = ConsigneeSerializer(allow_null=True, help_text=_("Null once it was erased"))
     suborders = SuborderSerializer(many=True)
 
 
@@ -156,7 +161,7 @@ class ChildOrderSerializer(SuborderSerializer):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     paid_at = serializers.DateTimeField(allow_null=True)
-    consignee = ConsigneeSerializer(allow_null=True, help_text="Null once it was erased")
+    consignee = ConsigneeSerializer(allow_null=True, help_text=_("Null once it was erased"))
     version = serializers.IntegerField()
 
 

@@ -8,26 +8,26 @@ from django.contrib.auth.models import User
 
 from accounts.models import Partner, TopUp
 from accounts.services.top_ups import add_top_up
-from accounts.services.wallet import PAYMENT_STEPS, require_held, send_hold, send_release
+from accounts.services.wallet import HOLD_STEPS, PAYMENT_STEPS, send_release, settle_hold
 from openplatform.core import clock
 from openplatform.core.errors import DomainError
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send
 
-PAY = f"""
-    WITH due AS (
+DUE = """due AS (
         SELECT %(partner_id)s::bigint AS partner_id, %(order_no)s::text AS order_no,
             %(amount)s::numeric AS amount
-    ), {PAYMENT_STEPS}
-    SELECT amount FROM wallet
-"""  # noqa: S608 - put together from constants
+    )"""
+HOLD = f"WITH {DUE}, {HOLD_STEPS} SELECT has_fallen FROM held"  # noqa: S608 - of constants
+PAY = f"WITH {DUE}, {PAYMENT_STEPS} SELECT amount FROM wallet"  # noqa: S608 - of constants
 
 
 @transactional
 def hold_or_refuse(partner_id: int, order_no: str, amount: str) -> None:
     """Hold an amount, or raise why not."""
-    held = send_hold(partner_id=partner_id, order_no=order_no, amount=Decimal(amount))
-    require_held(held, partner_id=partner_id, amount=Decimal(amount))
+    parameters = {"partner_id": partner_id, "order_no": order_no, "amount": Decimal(amount)}
+    held = send(HOLD, parameters).row()
+    settle_hold(held[0] if held else None, partner_id=partner_id, amount=Decimal(amount))
 
 
 def hold(partner_id: int, order_no: str, amount: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.models import CreditLimitChange, HoldEntry, LedgerEntry, Wallet
-from accounts.services.wallet import book, refusal_of_hold, send_hold
+from accounts.services.wallet import book, refusal_of_hold, send_release
 from openplatform.core import clock
 from openplatform.core.locking import NotInTransaction
 from tests.accounts.money_moves import hold, pay, release
@@ -116,11 +116,8 @@ def test_a_cent_is_named_missing_when_the_balance_has_come_in_since(payer: Merch
 def test_refused_when_an_order_is_held_twice(payer: Merchant) -> None:
     hold(payer.partner.pk, "S-1", "10.00")
 
-    with (
-        pytest.raises(IntegrityError, match="hold_entry_held_once_and_ended_once"),
-        transaction.atomic(),
-    ):
-        send_hold(partner_id=payer.partner.pk, order_no="S-1", amount=Decimal("10.00"))
+    with pytest.raises(IntegrityError, match="hold_entry_held_once_and_ended_once"):
+        hold(payer.partner.pk, "S-1", "10.00")
 
     assert money_of(payer) == ("100.00", "10.00", "140.00")
 
@@ -152,7 +149,7 @@ def test_refused_when_more_ends_than_is_held(payer: Merchant, end: Move) -> None
 @pytest.mark.parametrize("amount", ["0", "0.00", "-1.00"])
 def test_step_refuses_when_there_is_nothing_to_move(payer: Merchant, amount: str) -> None:
     with pytest.raises(ValueError, match="is not an amount to move"):
-        hold(payer.partner.pk, "S-1", amount)
+        release(payer.partner.pk, "S-1", amount)
 
     assert money_of(payer) == ("100.00", "0.00", "150.00")
 
@@ -279,6 +276,6 @@ def test_step_refuses_when_no_transaction_is_open() -> None:
     merchant = make_merchant("payer")
 
     with pytest.raises(NotInTransaction):
-        send_hold(partner_id=merchant.partner.pk, order_no="S-1", amount=Decimal("1.00"))
+        send_release(partner_id=merchant.partner.pk, order_no="S-1", amount=Decimal("1.00"))
 
     assert holds_of(merchant) == []

@@ -35,7 +35,6 @@ from catalog.services.counts import StockChange, apply_counts
 from catalog.services.curating import change_rules, preview_rules
 from catalog.services.goods import add_product, add_sku, edit_brand, edit_product, edit_sku
 from catalog.services.images import ImageDraft, set_images
-from catalog.services.membership import assign_partners, curate_pool
 from catalog.services.pool_rules import apply_pool_rules
 from catalog.services.price_moves import move_prices
 from catalog.services.pricing import (
@@ -56,6 +55,7 @@ from openplatform.core import clock
 from openplatform.core.errors import DomainError
 from openplatform.messaging.services.sequencing import sequence_outbox
 from tests.cast import Merchant, World
+from tests.catalog.pools import assign_partners, curate_pool
 from tests.imports.files import Desk
 
 ACTOR = "test"

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db import connection
 
-from catalog.models import Stock
+from accounts.models import HoldEntry, Wallet
+from catalog.models import Stock, StockMovement
 from openplatform.core import clock
-from openplatform.messaging.models import Message
+from openplatform.messaging.models import Message, Outbox
 from openplatform.messaging.services.sequencing import sequence_outbox
-from orders.models import Shipment
+from orders.models import Order, Shipment
 from orders.services.shipping import ship_suborder
 from tests.cast import Merchant, order_body
 
@@ -43,6 +44,16 @@ def pay(
     assert response.status_code == 200, response.content
     document: Document = response.json()
     return document
+
+
+def assert_nothing_written() -> None:
+    """No order, and nothing of one."""
+    assert Order.objects.count() == 0
+    assert Outbox.objects.count() == 0
+    assert HoldEntry.objects.count() == 0
+    assert StockMovement.objects.count() == 0
+    assert not Stock.objects.exclude(reserved=0).exists()
+    assert not Wallet.objects.exclude(held_amount=0).exists()
 
 
 def ship(

@@ -49,7 +49,7 @@ def refusals(results: list[Any]) -> list[str]:
 
 def require_told_in_order(merchant: Merchant) -> None:
     versions = [message.data["order"]["version"] for message in told(merchant)]
-    assert versions == sorted(versions)
+    assert versions == sorted(set(versions))  # each message has one of its own
     assert versions[-1] == Order.objects.get().version
 
 

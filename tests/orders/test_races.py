@@ -14,6 +14,7 @@ from django.db import connection, connections, transaction
 
 from accounts.models import HoldEntry, LedgerEntry, Wallet
 from catalog.models import Stock, StockMovement
+from catalog.services import stock
 from openplatform.messaging.models import Message
 from openplatform.messaging.services.sequencing import sequence_outbox
 from orders.checks import check_request
@@ -103,16 +104,14 @@ def test_units_are_sold_twice_when_the_reservation_takes_no_lock(
     world, merchant = race_shop
     world.make_sku("A", north=50)
     Stock.objects.update(on_hand=1000)  # so that only our own arithmetic can fail
-    read_then_write = (
-        order_writing.WRITE_ONCE.replace("FOR NO KEY UPDATE OF stock", "")
-        .replace(
-            "SELECT stock.id, wanted.quantity,",
-            "SELECT stock.id, wanted.quantity, stock.reserved AS seen, pg_sleep(0.02),",
-        )
-        .replace("reserved = reserved + part.quantity", "reserved = part.seen + part.quantity")
-    )
-    assert read_then_write != order_writing.WRITE_ONCE
-    monkeypatch.setattr(order_writing, "WRITE_ONCE", read_then_write)
+    read_then_write = order_writing.WRITE_AT_ONCE.replace(
+        "SELECT stock.id, part.quantity,",
+        "SELECT stock.id, part.quantity, stock.reserved AS seen, pg_sleep(0.02),",
+    ).replace("reserved = reserved + part.quantity", "reserved = part.seen + part.quantity")
+    assert "part.seen" in read_then_write
+    assert "pg_sleep" in read_then_write
+    monkeypatch.setattr(stock, "LOCK", stock.LOCK.replace("FOR NO KEY UPDATE", ""))
+    monkeypatch.setattr(order_writing, "WRITE_AT_ONCE", read_then_write)
 
     responses = at_once(
         [
@@ -260,20 +259,19 @@ def test_stock_taken_between_plan_and_write_is_planned_again(
     """The units that the first plan counted on go elsewhere; the other warehouse still has some."""
     world, merchant = race_shop
     world.make_sku("A", north=1, south=1)
-    write_order = order_writing.write_order
+    write_order = order_writing.write_order_at_once
     calls = []
 
     def take_first(**parameters: Any) -> Any:
         calls.append(parameters)
-        if len(calls) == 1:
-            at_once([lambda: Stock.objects.filter(warehouse=world.north).update(on_hand=0)])
+        at_once([lambda: Stock.objects.filter(warehouse=world.north).update(on_hand=0)])
         return write_order(**parameters)
 
-    monkeypatch.setattr(placement, "write_order", take_first)
+    monkeypatch.setattr(placement, "write_order_at_once", take_first)
 
     response = merchant.api.post("/orders", order_body())
 
-    assert (response.status_code, len(calls)) == (201, 2)
+    assert (response.status_code, len(calls)) == (201, 1)
     assert Stock.objects.get(warehouse=world.south).reserved == 1
     assert Stock.objects.get(warehouse=world.north).reserved == 0
 

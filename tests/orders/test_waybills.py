@@ -23,7 +23,7 @@ NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
 def change(shipment: Shipment, waybill_no: str = "ZTO-9", carrier_code: str = "zto") -> Shipment:
-    return change_waybill(
+    change_waybill(
         shipment_no=shipment.shipment_no,
         carrier_code=carrier_code,
         waybill_no=waybill_no,
@@ -31,6 +31,8 @@ def change(shipment: Shipment, waybill_no: str = "ZTO-9", carrier_code: str = "z
         actor="operator",
         now=NOON,
     )
+    shipment.refresh_from_db()
+    return shipment
 
 
 @transactional
@@ -75,7 +77,7 @@ def test_parcel_goes_on_under_another_number_with_its_history(
         ("zto", "ZTO-9", "sf", "SF-2", "label was torn", "operator", NOON),
     ]
     document = merchant.api.get(f"/orders/{order_no}").json()
-    assert document["version"] == 5
+    assert document["version"] == 6
     assert document["suborders"][0]["shipments"][0]["waybill_no"] == "SF-2"
     message = told(merchant)[-1]
     assert (message.type, message.data) == (
@@ -132,10 +134,13 @@ def test_number_of_another_part_is_taken_with_where_that_parcel_is(
     other.refresh_from_db()
     assert (other.status, other.delivered_at) == ("delivered", NOON)
     assert Order.objects.get().status == "delivered"
-    assert [(message.type, message.data["changed"]) for message in told(merchant)[-2:]] == [
+    messages = told(merchant)[-2:]
+    assert [(message.type, message.data["changed"]) for message in messages] == [
         ("shipment.updated", [other.shipment_no]),
         ("order.status_changed", [order_no, f"{order_no}-2"]),
     ]
+    assert [message.data["order"]["version"] for message in messages] == [8, 9]
+    assert Order.objects.get().version == 9
 
 
 def test_where_it_is_starts_anew_under_a_new_number(

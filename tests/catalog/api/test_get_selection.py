@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from catalog.models import SelectedSku, Selection
-from catalog.services.membership import curate_pool
 from openplatform.core import clock
 from tests.cast import Api, Merchant, World
+from tests.catalog.pools import curate_pool
 
 NOTHING = {"skus": [], "only_these_messages": False}
 

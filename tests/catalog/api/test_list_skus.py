@@ -10,10 +10,10 @@ from django.db import transaction
 from catalog.models import Brand, Pool, PoolAssignment, PoolMembership, Sku
 from catalog.services.base_prices import BasePrices, set_prices
 from catalog.services.changes import tell_updated
-from catalog.services.membership import assign_partners, curate_pool
 from catalog.services.pricing import PriceDraft, make_agreement
 from openplatform.core import clock
 from tests.cast import Api, Merchant, World
+from tests.catalog.pools import assign_partners, curate_pool
 from tests.catalog.range import (
     LATER,
     LATER_TEXT,

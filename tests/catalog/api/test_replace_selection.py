@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from catalog.models import SelectedSku, Selection, Sku
-from catalog.services.membership import curate_pool
 from catalog.services.shelf import set_shelf_state
 from openplatform.core import clock
 from openplatform.messaging.services.sequencing import sequence_outbox
 from tests.cast import Api, Merchant, World
+from tests.catalog.pools import curate_pool
 from tests.messaging.told import told
 from tests.racing import race
 

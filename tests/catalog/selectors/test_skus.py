@@ -10,9 +10,9 @@ from accounts.models import Partner
 from catalog.models import Pool, PoolMembership, Sku, SkuStamp
 from catalog.selectors import skus
 from catalog.selectors.skus import SkuFilters, get_changed_at, page_by_code, page_by_update
-from catalog.services.membership import assign_partners, curate_pool
 from openplatform.core import clock
 from tests.cast import Merchant, World
+from tests.catalog.pools import assign_partners, curate_pool
 from tests.catalog.range import LATER, SETTLED_AT, settle
 
 ALL = SkuFilters()

@@ -23,10 +23,10 @@ from catalog.models import (
     Sku,
 )
 from catalog.services.changes import hint_pools
-from catalog.services.membership import curate_pool
 from catalog.services.pool_rules import apply_pool_rules, sweep_pool_rules
 from openplatform.messaging.models import Outbox
 from tests.cast import Merchant, World
+from tests.catalog.pools import curate_pool
 from tests.racing import race
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

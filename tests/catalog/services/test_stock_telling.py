@@ -18,6 +18,7 @@ from catalog.services.shelf import set_shelf_state
 from catalog.services.stock_telling import hint_all_stock, tell_stock
 from catalog.services.warehouses import WarehouseDraft, save_warehouse
 from openplatform.core import clock
+from openplatform.core.statements import send
 from openplatform.messaging.models import Message, Outbox
 from openplatform.messaging.services.sequencing import sequence_outbox
 from openplatform.regions.models import Region
@@ -25,10 +26,23 @@ from tests.cast import BEIJING, Merchant, World, make_merchant, order_body
 from tests.racing import race
 
 BEIJING_CITY, SHANGHAI_CITY, GUANGDONG = "110000", "310000", "440000"
+RESERVE = f"""
+    WITH {stock_steps.SHORTAGE_STEPS},
+    placed AS (SELECT WHERE NOT EXISTS (SELECT FROM short)),
+    {stock_steps.RESERVATION_STEPS}
+    SELECT stock_id FROM noted
+"""  # noqa: S608 - put together from constants
 
 
 def regions(*codes: str) -> QuerySet[Region]:
     return Region.objects.filter(code__in=codes)
+
+
+def reserve(stock_id: int, document_no: str) -> None:
+    """One unit is promised to an order, by the steps of placing."""
+    stock_steps.send_lock(stock_ids=[stock_id])
+    wanted = {"stock_ids": [stock_id], "quantities": [1], "document_no": document_no}
+    assert send(RESERVE, wanted).rows() == [(stock_id,)]
 
 
 def tell() -> None:
@@ -315,9 +329,7 @@ def test_stock_is_told_once_when_two_orders_empty_two_warehouses_at_once(
     def take(index: int) -> None:
         """One unit; commits only when the other order has taken its own, too."""
         with transaction.atomic():
-            stock_steps.send_reservation(
-                stock_ids=[stock_ids[index]], quantities=[1], document_no=f"O-{index}"
-            ).rows()
+            reserve(stock_ids[index], f"O-{index}")
             taken[index] = True
             while not all(taken):
                 pass

@@ -29,7 +29,7 @@ def test_order_is_shown_whole_by_its_own_number(shop: World, merchant: Merchant)
         **paid,
         "status": "partly_shipped",
         "updated_at": body["updated_at"],
-        "version": 3,
+        "version": 4,
         "suborders": [
             {
                 **first,

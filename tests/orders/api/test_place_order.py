@@ -8,20 +8,12 @@ from typing import Any
 import pytest
 
 from accounts.models import HoldEntry, Partner, Wallet
-from catalog.models import PurchasePrice, Sku, Stock, StockMovement
-from openplatform.messaging.models import Message, Outbox
+from catalog.models import PurchasePrice, Sku, Stock
+from openplatform.messaging.models import Message
 from openplatform.messaging.services.sequencing import sequence_outbox
 from orders.models import Order, OrderEvent, OrderLine
 from tests.cast import BEIJING, CONSIGNEE, GUANGZHOU, URUMQI, Merchant, World, order_body
-
-
-def assert_nothing_written() -> None:
-    assert Order.objects.count() == 0
-    assert Outbox.objects.count() == 0
-    assert HoldEntry.objects.count() == 0
-    assert StockMovement.objects.count() == 0
-    assert not Stock.objects.exclude(reserved=0).exists()
-    assert not Wallet.objects.exclude(held_amount=0).exists()
+from tests.orders.acts import assert_nothing_written
 
 
 def test_order_is_placed_whole(shop: World, merchant: Merchant) -> None:
@@ -159,116 +151,6 @@ def test_own_price_is_frozen_on_the_line(shop: World, merchant: Merchant) -> Non
 
     line = merchant.api.get(f"/orders/{body['order_no']}").json()["suborders"][0]["lines"][0]
     assert (line["purchase_price"], line["sale_price"]) == ("8.50", "10.00")
-
-
-def test_same_order_again_is_a_replay(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=10)
-    shop.make_sku("B", north=10)
-    first = merchant.api.post("/orders", order_body(items=[("A", 1), ("B", 2)]))
-
-    again = merchant.api.post("/orders", order_body(items=[("B", 2), ("A", 1)], remark="other"))
-
-    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (200, "true")
-    assert again.json() == first.json()
-    assert Order.objects.count() == 1
-    assert "Idempotent-Replayed" not in first.headers
-
-
-def test_replay_is_answered_before_any_other_check(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=1)
-    first = merchant.api.post("/orders", order_body())
-    Sku.objects.update(shelf_state="off_shelf")
-    Partner.objects.update(status="suspended")
-
-    again = merchant.api.post("/orders", order_body())
-
-    assert (again.status_code, again.json()) == (200, first.json())
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"items": [{"sku": "A", "quantity": 2}]},
-        {"items": [{"sku": "B", "quantity": 1}]},
-        {"consignee": {**CONSIGNEE, "phone": "13900139000"}},
-    ],
-)
-def test_conflict_when_the_number_stands_for_another_order(
-    shop: World, merchant: Merchant, changes: dict[str, Any]
-) -> None:
-    shop.make_sku("A", north=10)
-    shop.make_sku("B", north=10)
-    first = merchant.api.post("/orders", order_body()).json()
-
-    response = merchant.api.post("/orders", {**order_body(), **changes})
-
-    assert response.status_code == 409
-    assert response.json()["code"] == "merchant_order_no_conflict"
-    assert response.json()["errors"][0]["order_no"] == first["order_no"]
-    assert Order.objects.count() == 1
-
-
-def test_number_is_not_used_up_by_a_refusal(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=1)
-    refused = merchant.api.post("/orders", order_body(items=[("A", 2)]))
-
-    placed = merchant.api.post("/orders", order_body(items=[("A", 1)]))
-
-    assert (refused.status_code, placed.status_code) == (409, 201)
-
-
-def test_two_merchants_may_use_the_same_number(
-    shop: World, merchant: Merchant, stranger: Merchant
-) -> None:
-    shop.open_pool_to(stranger)
-    shop.make_sku("A", north=10)
-
-    statuses = [one.api.post("/orders", order_body()).status_code for one in (merchant, stranger)]
-
-    assert statuses == [201, 201]
-
-
-def test_idempotency_key_gives_the_first_answer(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=10)
-    headers = {"Idempotency-Key": "k-1"}
-    first = merchant.api.post("/orders", order_body(), headers)
-    merchant.api.post(f"/orders/{first.json()['order_no']}/cancel")
-
-    again = merchant.api.post("/orders", order_body(), headers)
-
-    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
-    assert again.content == first.content
-
-
-def test_idempotency_key_with_another_body_is_refused(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=10)
-    headers = {"Idempotency-Key": "k-1"}
-    merchant.api.post("/orders", order_body(), headers)
-
-    response = merchant.api.post("/orders", order_body("M-2"), headers)
-
-    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
-    assert Order.objects.count() == 1
-
-
-def test_idempotency_key_is_not_used_up_by_a_refusal(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=1)
-    headers = {"Idempotency-Key": "k-1"}
-    merchant.api.post("/orders", order_body(items=[("A", 2)]), headers)
-
-    response = merchant.api.post("/orders", order_body(items=[("A", 1)]), headers)
-
-    assert response.status_code == 201
-
-
-@pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 129])
-def test_malformed_idempotency_key_is_refused(shop: World, merchant: Merchant, key: str) -> None:
-    shop.make_sku("A", north=1)
-
-    response = merchant.api.post("/orders", order_body(), {"Idempotency-Key": key})
-
-    assert (response.status_code, response.json()["code"]) == (422, "field_invalid")
-    assert_nothing_written()
 
 
 def test_all_faults_of_the_first_stage_come_at_once(shop: World, merchant: Merchant) -> None:
@@ -425,146 +307,6 @@ def test_suspended_partner_cannot_place(shop: World, merchant: Merchant) -> None
     assert_nothing_written()
 
 
-@pytest.mark.parametrize(
-    "quantity", [0, -1, 1.5, True, "1_000", "１", "1", 2**31, 1_000_001, None, [], {}]
-)
-def test_quantity_that_is_no_whole_number_is_refused(
-    shop: World, merchant: Merchant, quantity: Any
-) -> None:
-    shop.make_sku("A", north=5)
-
-    response = merchant.api.post(
-        "/orders", {**order_body(), "items": [{"sku": "A", "quantity": quantity}]}
-    )
-
-    code = "field_required" if quantity is None else "quantity_invalid"
-    assert response.status_code == 422
-    assert [(e["pointer"], e["code"]) for e in response.json()["errors"]] == [
-        ("/items/0/quantity", code)
-    ]
-    assert_nothing_written()
-
-
-@pytest.mark.parametrize(
-    ("changes", "pointer", "code"),
-    [
-        ({"price": "1.00"}, "/price", "unknown_field"),
-        ({"status": "paid"}, "/status", "unknown_field"),
-        ({"merchant_id": 1}, "/merchant_id", "unknown_field"),
-        ({"quote_id": "q"}, "/quote_id", "field_invalid"),
-        ({"quote_id": " q"}, "/quote_id", "string_invalid"),
-        ({"quote_id": 7}, "/quote_id", "field_invalid"),
-        ({"on_shortage": "drop"}, "/on_shortage", "field_invalid"),
-        ({"on_shortage": ""}, "/on_shortage", "field_invalid"),
-        ({"on_shortage": ["reject"]}, "/on_shortage", "field_invalid"),
-        ({"on_shortage": True}, "/on_shortage", "field_invalid"),
-        ({"items": []}, "/items", "field_required"),
-        ({"items": "A"}, "/items", "field_invalid"),
-        ({"items": [{"sku": "A", "quantity": 1, "price": "1"}]}, "/items/0/price", "unknown_field"),
-        ({"items": [{"sku": "A", "quantity": 1, "expected_price": "1"}]},
-         "/items/0/expected_price", "field_invalid"),
-        ({"items": [{"sku": "A", "quantity": 1, "expected_price": 1.0}]},
-         "/items/0/expected_price", "field_invalid"),
-        ({"items": [{"sku": "A", "quantity": 1}] * 2}, "/items/1/sku", "duplicate_sku"),
-        ({"items": [{"sku": f"S{n}", "quantity": 1} for n in range(1001)]},
-         "/items", "too_many_items"),
-        ({"merchant_order_no": " M-1"}, "/merchant_order_no", "string_invalid"),
-        ({"merchant_order_no": "M-1\u200b"}, "/merchant_order_no", "string_invalid"),
-        ({"merchant_order_no": "e\u0301"}, "/merchant_order_no", "string_invalid"),
-        ({"merchant_order_no": "M\n1"}, "/merchant_order_no", "string_invalid"),
-        ({"merchant_order_no": "M-1\u0000"}, "/merchant_order_no", "string_invalid"),
-        ({"merchant_order_no": ""}, "/merchant_order_no", "field_required"),
-        ({"merchant_order_no": "x" * 65}, "/merchant_order_no", "string_invalid"),
-        ({"merchant_order_no": 7}, "/merchant_order_no", "field_invalid"),
-        ({"merchant_order_no": None}, "/merchant_order_no", "field_required"),
-        ({"remark": "x" * 501}, "/remark", "field_invalid"),
-        ({"metadata": {"a": 1}}, "/metadata", "field_invalid"),
-        ({"metadata": {"": "x"}}, "/metadata", "field_invalid"),
-        ({"metadata": "x"}, "/metadata", "field_invalid"),
-        ({"metadata": {"a": "x\u0000"}}, "/metadata/a", "string_invalid"),
-        ({"metadata": {"a": "\udfff"}}, "/metadata/a", "string_invalid"),
-        ({"remark": "a\u0000"}, "/remark", "string_invalid"),
-        ({"remark": "a\u202eb"}, "/remark", "string_invalid"),
-        ({"purchase_order_no": "PO\ud800"}, "/purchase_order_no", "string_invalid"),
-        ({"quote_id": "Q\u0000"}, "/quote_id", "string_invalid"),
-        ({"consignee": {**CONSIGNEE, "address": "a\u0000"}},
-         "/consignee/address", "string_invalid"),
-        ({"consignee": {**CONSIGNEE, "address": " a"}}, "/consignee/address", "string_invalid"),
-        ({"consignee": {**CONSIGNEE, "name": "x" * 65}}, "/consignee/name", "field_invalid"),
-        ({"consignee": {**CONSIGNEE, "name": ""}}, "/consignee/name", "field_required"),
-        ({"consignee": {**CONSIGNEE, "phone": "１３８００１３８０００"}},
-         "/consignee/phone", "field_invalid"),
-        ({"consignee": {**CONSIGNEE, "phone": 13800138000}},
-         "/consignee/phone", "field_invalid"),
-        ({"consignee": {**CONSIGNEE, "phone": "1\n2345678"}},
-         "/consignee/phone", "string_invalid"),
-        ({"consignee": {**CONSIGNEE, "vip": True}}, "/consignee/vip", "unknown_field"),
-        ({"consignee": {**CONSIGNEE, "phone": "call me"}}, "/consignee/phone", "field_invalid"),
-        ({"consignee": {**CONSIGNEE, "name": "张\ud800"}}, "/consignee/name", "string_invalid"),
-        ({"consignee": {n: CONSIGNEE[n] for n in ("name", "phone", "region")}},
-         "/consignee/address", "field_required"),
-        ({"consignee": {n: CONSIGNEE[n] for n in ("name", "phone", "address")}},
-         "/consignee/address", "region_ambiguous"),
-        ({"consignee": {**CONSIGNEE, "region": ""}}, "/consignee/region", "field_required"),
-    ],
-)  # fmt: skip
-def test_malformed_body_is_refused_with_its_place(
-    shop: World, merchant: Merchant, changes: dict[str, Any], pointer: str, code: str
-) -> None:
-    shop.make_sku("A", north=5)
-
-    response = merchant.api.post("/orders", {**order_body(), **changes})
-
-    assert response.status_code == 422
-    assert (response.json()["code"], response.json()["errors"][0]["pointer"]) == (code, pointer)
-    assert_nothing_written()
-
-
-@pytest.mark.parametrize("sent", ["Reject", ["reject"], 7])
-def test_allowed_values_are_told_when_on_shortage_is_none_of_them(
-    shop: World, merchant: Merchant, sent: Any
-) -> None:
-    response = merchant.api.post("/orders", order_body(on_shortage=sent), {"Accept-Language": "en"})
-
-    assert response.json()["errors"] == [
-        {
-            "pointer": "/on_shortage",
-            "code": "field_invalid",
-            "detail": "This value is not valid",
-            "allowed": ["reject", "drop_line"],
-        }
-    ]
-    assert_nothing_written()
-
-
-def test_unknown_parameter_is_refused(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=5)
-
-    response = merchant.api.post("/orders?x=1", order_body())
-
-    assert (response.status_code, response.json()["code"]) == (400, "filter_not_allowed")
-    assert response.json()["errors"][0]["pointer"] == "?x"
-    assert_nothing_written()
-
-
-@pytest.mark.parametrize("body", [[], "text", 7, None])
-def test_body_that_is_no_object_is_refused(shop: World, merchant: Merchant, body: Any) -> None:
-    response = merchant.api.post("/orders", body)
-
-    assert response.status_code == 422
-    assert_nothing_written()
-
-
-def test_metadata_comes_back_unchanged(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=5)
-    metadata = {"门店": "一号 \n店", "k" * 40: "v" * 500, "empty": ""}
-
-    body = merchant.api.post("/orders", order_body(metadata=metadata)).json()
-
-    assert body["metadata"] == metadata
-    assert merchant.api.get(f"/orders/{body['order_no']}").json()["metadata"] == metadata
-
-
 def test_thousand_lines_make_one_order(shop: World, merchant: Merchant) -> None:
     for number in range(1000):
         shop.make_sku(f"S{number}", price="0.01", north=1, weight_grams=1)
@@ -585,8 +327,8 @@ def test_placing_needs_a_fixed_number_of_queries(
         shop.make_sku(f"S{number}", north=1)
     merchant.api.get("/carriers")  # the key is known for a second
 
-    # The limits, 3 reads, all writes at once, savepoint and its end in a test.
-    with django_assert_num_queries(7):
+    # The limits, 3 reads, the lock on stock, all writes at once.
+    with django_assert_num_queries(6):
         merchant.api.post("/orders", order_body(items=[(f"S{n}", 1) for n in range(20)]))
 
 
@@ -604,18 +346,6 @@ def test_refused_without_a_key_or_scope(shop: World, merchant: Merchant) -> None
         (403, "scope_missing"),
     ]
     assert_nothing_written()
-
-
-def test_null_is_as_good_as_left_out(shop: World, merchant: Merchant) -> None:
-    shop.make_sku("A", north=5)
-    item = {"sku": "A", "quantity": 1, "expected_price": None}
-
-    response = merchant.api.post(
-        "/orders", {**order_body(), "items": [item], "remark": None, "metadata": None}
-    )
-
-    assert response.status_code == 201
-    assert (response.json()["remark"], response.json()["metadata"]) == (None, {})
 
 
 def test_unknown_region_is_told_once(shop: World, merchant: Merchant) -> None:

@@ -188,5 +188,5 @@ def test_placing_by_address_needs_one_query_more(
     shop.make_sku("A", south=3)
     merchant.api.post("/regions/resolve", {"text": TIANHE})  # the index is built, the key known
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         merchant.api.post("/orders", body_to(TIANHE))

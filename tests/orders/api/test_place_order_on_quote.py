@@ -335,6 +335,6 @@ def test_placing_on_a_quote_needs_no_more_queries_than_without(
     shop.make_sku("A", north=5)
     promised = quote(merchant)
 
-    # The limits, 2 reads, all writes at once, savepoint and its end in a test.
-    with django_assert_num_queries(6):
+    # The limits, 2 reads, the lock on stock, all writes at once.
+    with django_assert_num_queries(5):
         merchant.api.post("/orders", order_body(quote_id=promised["quote_id"]))
