@@ -20,6 +20,7 @@ from openplatform.core.environment import (
     read_list,
     read_mailbox,
     read_path,
+    read_seconds,
     read_text,
     require,
 )
@@ -108,6 +109,7 @@ INSTALLED_APPS = [
     "openplatform.idempotency",
     "openplatform.limits",
     "openplatform.audit",
+    "openplatform.operations",
     "openplatform.connectors",
     "openplatform.approvals",
     "openplatform.imports",
@@ -134,6 +136,7 @@ WSGI_APPLICATION = "openplatform.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "openplatform/backoffice/overrides"],  # before unfold's own
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -232,7 +235,9 @@ SPECTACULAR_SETTINGS = {
     "- Confirm and cancel take the parent's number; a child's number answers 404.\n"
     "- `RateLimit-Policy` and `RateLimit` say how many requests a minute are agreed and how many "
     "are left; one too many answers 429 `rate_limited` with `Retry-After`. So does every path with "
-    "a number or code in it after too many that were not found.",
+    "a number or code in it after too many that were not found.\n"
+    "- What happens is told by messages, the same by `GET /messages` and by webhook. Their types "
+    "are the webhooks of this document, and have a page with schemas and examples: `/docs/events`.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -243,6 +248,8 @@ SPECTACULAR_SETTINGS = {
         "OrderStatus": "orders.states.OrderStatus.choices",
         "SuborderStatus": "orders.states.SuborderStatus.choices",
         "ParcelStatus": "openplatform.connectors.parcels.ParcelStatus.choices",
+        "WebhookEndpointStatus": "openplatform.messaging.api.events.ENDPOINT_STATUSES",
+        "WebhookDisabledReason": "openplatform.messaging.api.events.DISABLED_REASONS",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -250,7 +257,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "POSTPROCESSING_HOOKS": [
+        "openplatform.messaging.events.openapi.add_forms",
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "openplatform.messaging.events.openapi.add_webhooks",
         "openplatform.core.api.schema.add_problem_responses",
     ],
 }
@@ -284,6 +293,14 @@ DEFAULT_FROM_EMAIL = read_mailbox("MAIL_FROM", "Open Platform <openplatform@loca
 # Requests that we send: hosts (with a port, or any) that may be private and spoken to without TLS
 OUTGOING_PRIVATE_HOSTS = read_list("OUTGOING_PRIVATE_HOSTS")
 
+# Webhooks. The seconds to wait before the first try of a message, the second and so on; after the
+# last it is set aside. An endpoint that fails altogether is tried after the same times, from the
+# second on, and the last over and over.
+WEBHOOK_WAITS = read_seconds("WEBHOOK_WAITS", "0,5,300,1800,7200,18000,36000,36000")
+WEBHOOK_TIMEOUT = read_seconds("WEBHOOK_TIMEOUT", "10")[0]  # for a whole request
+WEBHOOK_IN_FLIGHT = read_int("WEBHOOK_IN_FLIGHT", 4, minimum=1)  # requests to one endpoint at once
+WEBHOOK_DISABLE_AFTER = read_int("WEBHOOK_DISABLE_AFTER", 5, minimum=1)  # days of failure
+
 # Rate limits, in requests a minute
 RATE_LIMIT_KEY = read_int("RATE_LIMIT_KEY", 3000, minimum=1)  # unless agreed with the key
 RATE_LIMIT_PARTNER = read_int("RATE_LIMIT_PARTNER", 6000, minimum=1)  # over all keys; likewise
@@ -292,6 +309,11 @@ RATE_LIMIT_MISSING = read_int("RATE_LIMIT_MISSING", 60, minimum=1)
 # Failed sign-ins to the back office, for one user name and from one address; not a minute, but in:
 RATE_LIMIT_SIGN_IN = read_int("RATE_LIMIT_SIGN_IN", 10, minimum=1)
 RATE_LIMIT_SIGN_IN_MINUTES = 15
+
+# Figures for Prometheus: who asks has to show this; without one, nothing is counted or told.
+METRICS_TOKEN = read_text("METRICS_TOKEN")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 16:  # noqa: PLR2004 - guessed no sooner than a key
+    raise ImproperlyConfigured("METRICS_TOKEN needs at least 16 characters")
 
 # Background work
 REDIS_URL = read_text("REDIS_URL")
@@ -304,10 +326,14 @@ Q_CLUSTER: dict[str, Any] = {
     "queue_limit": 4,
     "bulk": 1,
     "poll": 5,
+    "guard_cycle": 2,
     "catch_up": False,
     "save_limit": 1000,
     "label": _("Background tasks"),
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+    # Both hand out a task besides, which shows that the cluster runs what it is given.
+    "broker_class": "openplatform.operations.brokers."
+    + ("in_redis.RedisBroker" if REDIS_URL else "in_database.DatabaseBroker"),
 }
 
 # Security

@@ -6,9 +6,10 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from openplatform.core import health
 from openplatform.core.uploads.public import answer_picture
 from openplatform.core.uploads.views import answer_file
+from openplatform.operations import health
+from openplatform.operations.metrics import answer_metrics
 
 PARTNER_API = [  # the busiest first: they are tried one after the other
     path("", include("orders.api.urls")),
@@ -22,10 +23,12 @@ urlpatterns = [
     path("api/v1/", include(PARTNER_API)),
     path("", RedirectView.as_view(url="/docs")),
     path("", include("openplatform.core.api.docs")),
+    path("", include("openplatform.messaging.events.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("files/<str:token>", answer_file, name="file"),
     path("pictures/<path:name>", answer_picture, name="picture"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", answer_metrics),
 ]

@@ -14,6 +14,7 @@ from django.core.validators import validate_email
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
+MAX_SECONDS = 30 * 24 * 3600
 
 
 def read_text(name: str, default: str = "") -> str:
@@ -49,6 +50,21 @@ def read_amount(name: str, default: str) -> Decimal:
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", value, re.ASCII):
         raise ImproperlyConfigured(f"{name} must be an amount such as 10000.00, not {value!r}")
     return Decimal(value)
+
+
+def read_seconds(name: str, default: str) -> list[float]:
+    """Comma-separated times in seconds, at least one; parts of a second are allowed.
+
+    :raises ImproperlyConfigured: unless all are numbers, not negative, and not above 30 days.
+    """
+    value = read_text(name, default) or default
+    parts = [part.strip() for part in value.split(",")]
+    is_sane = all(re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", part, re.ASCII) for part in parts)
+    if not is_sane or any(float(part) > MAX_SECONDS for part in parts):
+        raise ImproperlyConfigured(
+            f"{name} must be numbers of seconds such as 0,5,300, not {value!r}"
+        )
+    return [float(part) for part in parts]
 
 
 def read_choice(name: str, choices: Sequence[str], default: str) -> str:

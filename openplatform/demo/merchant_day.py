@@ -14,6 +14,7 @@ from decimal import Decimal
 from openplatform.demo.delivery import Delivery, Ship, expect_status, total_of
 from openplatform.demo.excerpts import first, message_shown, order_shown, pick, quote_shown
 from openplatform.demo.narration import Json, Narrator
+from openplatform.demo.pushing import PushedMessages
 
 SHANGHAI, GUANGDONG, BEIJING = "310000", "440000", "110000"
 STREET = "建国路示例街 8 号"
@@ -46,18 +47,31 @@ class MerchantDay:
 
     :param ship: ships as the operator does, to carriers whose parcels arrive within a minute; None
         when somebody else ships, and the day does not wait for any arrival.
+    :param receive_at: a port of this machine that the platform may send webhooks to; None leaves
+        them out of the day.
     """
 
-    def __init__(self, narrator: Narrator, *, ship: Ship | None = None) -> None:
+    def __init__(
+        self, narrator: Narrator, *, ship: Ship | None = None, receive_at: int | None = None
+    ) -> None:
         self.narrator = narrator
         self.ship = ship
+        self.receive_at = receive_at
 
     def run(self) -> Json:
         """The paid, shipped, received and booked order.
 
         :raises WalkthroughFailed: at the first thing that is not as it should be.
         """
+        if self.receive_at is None:
+            return self._play(None)
+        with PushedMessages(self.narrator, port=self.receive_at) as pushed:
+            return self._play(pushed)
+
+    def _play(self, pushed: PushedMessages | None) -> Json:
         head = self._look_at_account()
+        if pushed is not None:
+            pushed.register()
         offers = self._read_offers(self._read_pool())
         basket = self._find_split_basket(offers)
         consignee = {
@@ -75,7 +89,9 @@ class MerchantDay:
         delivery.track(order)
         delivery.receive(order)
         delivery.check_timeline(order)
-        self._check_messages(order, head)
+        fed = self._check_messages(order, head)
+        if pushed is not None:
+            pushed.check(fed)
         self._check_ledger(order)
         self._report_top_up()
         self.narrator.begin("done")
@@ -300,9 +316,10 @@ class MerchantDay:
         self.narrator.call("GET", "/account", show=pick("balance", "held_amount", "available"))
         return order
 
-    def _check_messages(self, order: Json, head: int) -> None:
+    def _check_messages(self, order: Json, head: int) -> list[Json]:
+        """Everything that the feed has behind ``head``."""
         self.narrator.begin("messages")
-        after, told = head, []
+        after, told, fed = head, [], []
         while True:
             answer = self.narrator.call(
                 "GET",
@@ -317,6 +334,7 @@ class MerchantDay:
                     sequence=message["sequence"],
                 )
                 after = message["sequence"]
+                fed.append(message)
                 if message["data"].get("order", {}).get("order_no") == order["order_no"]:
                     told.append(message["type"])
             if after >= answer["head"]:
@@ -333,6 +351,7 @@ class MerchantDay:
             expected=f"shipment.created × {parcels}",
             types=told,
         )
+        return fed
 
     def _check_ledger(self, order: Json) -> None:
         self.narrator.begin("ledger")

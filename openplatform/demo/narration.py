@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +125,17 @@ class Narrator:
             answer=_shorten(_text(answer)),
         )
         return answer
+
+    def note_received(self, url: str, shows: Any, *, status: int) -> None:
+        """What the platform sent to us, told and noted."""
+        call = Call("POST", url, None, status, shows)
+        self.steps[-1].calls.append(call)
+        self._tell_call(call)
+
+    def forget(self, path: str) -> None:
+        """Delete something that we made, as well as that goes: the day has failed already."""
+        with suppress(requests.RequestException):
+            self.session.delete(f"{self.base_url}{API}{path}", timeout=HTTP_TIMEOUT)
 
     def _send(
         self, method: str, path: str, body: Json | None, headers: Mapping[str, str] | None

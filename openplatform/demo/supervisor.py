@@ -16,6 +16,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -26,6 +28,8 @@ READY_TIMEOUT = 60.0  # seconds
 STOP_TIMEOUT = 40.0  # seconds, then children are killed; the worker gives its parts 30
 POLL = 0.25  # seconds
 LOG_TAIL = 2000  # characters
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a child is started again
+LIVES_AFTER = 60.0  # seconds; whoever ran for so long is started again after the first pause
 WEB_WORKERS = 2
 WEB_THREADS = 2
 
@@ -36,6 +40,18 @@ class PlatformFailed(Exception):
 
 class Stopped(Exception):
     """Somebody asked to stop."""
+
+
+@dataclass
+class Child:
+    """A process, and what is known of it. One that is not ``started_again`` is vital."""
+
+    command: Sequence[str]
+    process: subprocess.Popen[bytes]
+    is_started_again: bool
+    started_at: float
+    start_at: float | None = None  # again, once it has ended
+    pause: float = FIRST_PAUSE
 
 
 class Supervisor:
@@ -56,7 +72,7 @@ class Supervisor:
         self.logs.mkdir(parents=True, exist_ok=True)
         self.simulator_port = simulator_port
         self.memory = memory
-        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.children: dict[str, Child] = {}
         self.is_stopping = False
 
     def note_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -68,13 +84,17 @@ class Supervisor:
         if self.simulator_port is not None:
             self.start_child("simulator", *_simulator_command(self.simulator_port, self.memory))
         self.start_child("web", *_web_command(self.port))
-        self.start_child("worker", *_manage("worker"))
+        self.start_child("worker", *_manage("worker"), is_started_again=True)
 
-    def start_child(self, name: str, *command: str) -> None:
-        """A child that the platform does not run without."""
+    def start_child(self, name: str, *command: str, is_started_again: bool = False) -> None:
+        """A child that the platform does not run without, or that is started again when it ends."""
+        process = self._start(name, command, mode="wb")
+        self.children[name] = Child(command, process, is_started_again, time.monotonic())
+
+    def _start(self, name: str, command: Sequence[str], *, mode: str) -> subprocess.Popen[bytes]:
         # In a session of its own, a child hears of Ctrl-C from us and not from the terminal.
-        with self._log(name).open("wb") as log:
-            self.children[name] = subprocess.Popen(  # noqa: S603 - our own commands
+        with self._log(name).open(mode) as log:
+            return subprocess.Popen(  # noqa: S603 - our own commands
                 command,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -114,10 +134,10 @@ class Supervisor:
     def stop(self) -> None:
         """End the children: politely, then not."""
         for child in self.children.values():
-            if child.poll() is None:
-                child.terminate()
+            if child.process.poll() is None:
+                child.process.terminate()
         for child in self.children.values():
-            _end(child, self.stop_timeout)
+            _end(child.process, self.stop_timeout)
 
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
@@ -134,10 +154,26 @@ class Supervisor:
         if self.is_stopping:
             raise Stopped
         for name, child in self.children.items():
-            if child.poll() is not None:
-                raise PlatformFailed(
-                    f"{name} ended with status {child.returncode}.\n{self._tail(name)}"
-                )
+            status = child.process.poll()
+            if status is not None and not child.is_started_again:
+                raise PlatformFailed(f"{name} ended with status {status}.\n{self._tail(name)}")
+            if status is not None:
+                self._start_again(name, child, status)
+
+    def _start_again(self, name: str, child: Child, status: int) -> None:
+        now = time.monotonic()
+        if child.start_at is None:
+            if now - child.started_at > LIVES_AFTER:
+                child.pause = FIRST_PAUSE
+            child.start_at = now + child.pause
+            child.pause = min(child.pause * 2, LONGEST_PAUSE)
+            _say(
+                f"{name} ended with status {status} and is started again.\n{self._tail(name)}",
+                stream=sys.stderr,
+            )
+        elif now >= child.start_at:
+            child.process = self._start(name, child.command, mode="ab")
+            child.started_at, child.start_at = now, None
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

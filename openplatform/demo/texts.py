@@ -9,6 +9,11 @@ STEPS: dict[str, tuple[str, str]] = {
         "一把密钥，一个账户：密钥能打开哪些接口，账上有多少钱可用。",
         "One key, one account: what the key opens, and how much money there is to order with.",
     ),
+    "webhook": (
+        "推送地址：登记一个接收端，从现在起的消息都会送到那里；签名密钥只显示这一次。",
+        "A webhook endpoint: from now on, messages are sent to the merchant's receiver. The secret "
+        "that signs them is shown this once.",
+    ),
     "pool": (
         "商品池：平台向本商户开放、正在上架的商品编码。池外的商品等于不存在。",
         "The pool: codes of goods on shelf that the platform opened to this merchant. Anything "
@@ -91,6 +96,11 @@ STEPS: dict[str, tuple[str, str]] = {
     "messages": (
         "消息：这一天里平台说过的话，序号连续，一条不漏。",
         "Messages: what the platform told today, numbered without gaps.",
+    ),
+    "pushed": (
+        "推送：同样的消息已自动到达商户的接收端，逐条验过签名，与消息流一字不差；随后删除推送地址。",
+        "Pushed: the same messages came to the merchant's receiver by themselves, each properly "
+        "signed and exactly as in the feed. Then the endpoint is deleted.",
     ),
     "ledger": (
         "账本：这张订单一笔付款，金额与订单分毫不差，并记下付款后的余额。",
@@ -194,6 +204,22 @@ FAILURES: dict[str, tuple[str, str]] = {
     "message_gap": (
         "消息序号不连续：{after} 之后是 {sequence}。",
         "The sequence has a gap: after {after} comes {sequence}.",
+    ),
+    "port_taken": (
+        "无法在端口 {port} 接收推送：{reason}",
+        "Webhooks cannot be received at port {port}: {reason}",
+    ),
+    "not_signed": (
+        "收到的推送签名不对：{reason}",
+        "A message was sent that is not properly signed: {reason}",
+    ),
+    "not_pushed": (
+        "等了 {seconds} 秒，还没有收到推送 {missing}。",
+        "After {seconds} s these were still not sent: {missing}.",
+    ),
+    "not_as_fed": (
+        "第 {sequence} 号消息，推送与消息流不一致。",
+        "Message {sequence} was not sent as the feed has it.",
     ),
     "ledger": (
         "订单 {number} 应有一笔 {amount} 的付款，账本里是 {entries}。",

@@ -16,7 +16,8 @@ class ImportsConfig(AppConfig):
         from openplatform.imports.services.uploading import FOLDER
 
         register_folder(FOLDER, list_run_files, loses_rows=True)
-        register_loop("import files", run_due_imports, pause=1.0)
+        # Between the last row and the commit, a large file takes a while.
+        register_loop("import files", run_due_imports, pause=1.0, turn_takes=115.0)
         register_daily_job("prune imports", "openplatform.imports.services.uploading.prune_imports")
         name_actions(
             {

@@ -39,6 +39,30 @@ def test_supervisor_fails_with_the_log_when_a_child_dies(tmp_path: Path):
         supervisor.stay()
 
 
+def test_worker_is_started_again_when_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    supervisor = Supervisor(port=0, logs=tmp_path)
+    supervisor.start_child("worker", "sh", "-c", "echo here; exec sleep 60", is_started_again=True)
+    first = supervisor.children["worker"].process
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "worker.log").read_text():
+        assert time.monotonic() < deadline
+        supervisor._pause()
+
+    first.kill()
+
+    while supervisor.children["worker"].process is first:
+        assert time.monotonic() < deadline
+        supervisor._pause()
+    while (tmp_path / "worker.log").read_text() != "here\n" * 2:
+        assert time.monotonic() < deadline
+        supervisor._pause()
+    second = supervisor.children["worker"].process
+    supervisor.stop()
+
+    assert second.returncode == -15
+    assert "worker ended with status -9 and is started again" in capsys.readouterr().err
+
+
 def test_supervisor_ends_children_and_their_children_when_it_stops(tmp_path: Path):
     supervisor = Supervisor(port=0, logs=tmp_path, stop_timeout=0.5)
     supervisor.start_child("deaf", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
@@ -49,8 +73,8 @@ def test_supervisor_ends_children_and_their_children_when_it_stops(tmp_path: Pat
         supervisor.stay()
     supervisor.stop()
 
-    assert supervisor.children["polite"].returncode == -15
-    assert supervisor.children["deaf"].returncode == -9
+    assert supervisor.children["polite"].process.returncode == -15
+    assert supervisor.children["deaf"].process.returncode == -9
 
 
 def test_simulated_provider_runs_as_a_process_of_its_own_and_ends_with_the_others(tmp_path: Path):
@@ -68,7 +92,7 @@ def test_simulated_provider_runs_as_a_process_of_its_own_and_ends_with_the_other
     assert answer["waybill"] == "SF1"
     assert [trace["state"] for trace in answer["traces"]] == ["COLLECTED"]
     assert list(json.loads(memory.read_text())) == ["sf SF1"]
-    assert supervisor.children["simulator"].returncode == 0
+    assert supervisor.children["simulator"].process.returncode == 0
 
 
 def _get_patiently(url: str) -> Any:

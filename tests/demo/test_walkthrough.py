@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,8 +20,12 @@ from openplatform.core import clock
 from openplatform.demo.delivery import Parcel
 from openplatform.demo.management.commands.walkthrough import ship_by_import
 from openplatform.demo.merchant_day import MerchantDay
-from openplatform.demo.narration import Narrator
-from openplatform.demo.services.loading import DemoData, load_demo
+from openplatform.demo.narration import Narrator, WalkthroughFailed
+from openplatform.demo.pushing import PushedMessages
+from openplatform.demo.services.loading import DemoData, demo_file, load_demo
+from openplatform.demo.services.receiving import find_receiver, open_receiver
+from openplatform.messaging.delivery import pump
+from openplatform.messaging.models import Message, MessageCursor, WebhookEndpoint
 from openplatform.messaging.services.sequencing import sequence_outbox
 from orders.models import Order, Shipment
 from orders.services.parcel_following import follow_changed_parcels
@@ -63,14 +68,34 @@ def ship_and_work(parcels: Sequence[Parcel]) -> None:
         sequence_outbox()
 
 
-def test_day_ends_with_a_received_and_booked_order_for_every_merchant(demo, simulator, live_server):
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def sending(transactional_db) -> Iterator[None]:
+    """The part of the worker that sends webhooks."""
+    stopping = Event()
+    thread = Thread(target=pump.run, args=(stopping, lambda: None))
+    thread.start()
+    yield
+    stopping.set()
+    thread.join(30)
+
+
+def test_day_ends_with_a_received_and_booked_order_for_every_merchant(
+    demo, simulator, sending, live_server
+):
+    first = dict(MessageCursor.objects.values_list("partner__code", "last_sequence"))
     for merchant, language in zip(demo.merchants, ("zh", "en"), strict=True):
         lines: list[str] = []
         narrator = Narrator(
             base_url=live_server.url, key=merchant.key, language=language, tell=lines.append
         )
 
-        order = MerchantDay(narrator, ship=ship_and_work).run()
+        order = MerchantDay(narrator, ship=ship_and_work, receive_at=free_port()).run()
 
         assert order["status"] == "completed"
         assert order["is_split"] is True
@@ -89,12 +114,54 @@ def test_day_ends_with_a_received_and_booked_order_for_every_merchant(demo, simu
         entry = LedgerEntry.objects.get(order_no=kept.order_no)
         assert entry.amount == -kept.total_amount
         assert [step.name for step in narrator.steps] == [
-            "account", "pool", "details", "prices", "stock", "address", "refused", "quote", "order",
-            "replay", "confirm", "shipping", "partly_shipped", "shipped", "tracking", "receipt",
-            "timeline", "messages", "ledger", "top_up", "done",
+            "account", "webhook", "pool", "details", "prices", "stock", "address", "refused",
+            "quote", "order", "replay", "confirm", "shipping", "partly_shipped", "shipped",
+            "tracking", "receipt", "timeline", "messages", "pushed", "ledger", "top_up", "done",
         ]  # fmt: skip
         assert merchant.key not in "\n".join(lines)
+        assert "whsec_" not in "\n".join(lines)
+        endpoint = WebhookEndpoint.objects.get(partner__code=merchant.code)
+        assert endpoint.deleted_at is not None
+        sent = Message.objects.filter(partner=kept.partner, sequence__gt=first[merchant.code])
+        assert sent.count() > 5
+        assert list(
+            endpoint.deliveries.order_by("sequence").values_list("message_id", "status")
+        ) == [(message.message_id, "delivered") for message in sent.order_by("sequence")]
     assert Order.objects.count() == 2  # what was refused left nothing
+
+
+def test_nobody_is_sent_messages_any_more_when_the_day_breaks_off(demo, live_server):
+    merchant = demo.merchants[0]
+    narrator = Narrator(base_url=live_server.url, key=merchant.key, language="en", tell=print)
+    port = free_port()
+
+    def break_off() -> None:
+        with PushedMessages(narrator, port=port) as pushed:
+            pushed.register()
+            with pytest.raises(WalkthroughFailed, match=f"cannot be received at port {port}"):
+                PushedMessages(narrator, port=port)
+            narrator.expect(False, "not_as_fed", sequence=7)
+
+    with pytest.raises(WalkthroughFailed, match="Message 7 was not sent as the feed has it"):
+        break_off()
+
+    endpoint = WebhookEndpoint.objects.get()
+    assert endpoint.url.startswith(f"http://127.0.0.1:{port}/walkthrough-")
+    assert endpoint.deleted_at is not None
+
+
+def test_receiver_of_the_demo_stays_where_it_is_and_is_found_by_a_key_of_the_demo(demo):
+    place = open_receiver()
+
+    port = find_receiver(demo.merchants[1].key)
+    assert place == open_receiver() == f"127.0.0.1:{port}"
+    assert json.loads(demo_file().read_text())["webhook_receiver"] == f"http://{place}"
+    assert find_receiver("op_another") is None
+    with socket.create_server(("127.0.0.1", port)):  # somebody tries things already
+        assert find_receiver(demo.merchants[1].key) is None
+    demo_file().unlink()
+    assert open_receiver() is None
+    assert find_receiver(demo.merchants[1].key) is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import translation
@@ -37,6 +38,11 @@ class RequestMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self.note_request: Callable[[str, int, float], None] | None = None
+        if settings.METRICS_TOKEN:
+            from openplatform.core.api.measuring import note_request
+
+            self.note_request = note_request
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
@@ -52,6 +58,9 @@ class RequestMiddleware:
         response["X-Request-Id"] = request_id
         if not response.streaming and response.status_code != HTTPStatus.NOT_MODIFIED:
             response["Content-Length"] = str(len(response.content))
+        if is_api and self.note_request is not None:
+            operation = getattr(request, "operation", "")
+            self.note_request(operation, response.status_code, time.perf_counter() - started)
         # The path without its query: a key sent there by mistake must not reach the log, nor may
         # a link that opens a file.
         log.info(

@@ -50,6 +50,7 @@ class PartnerAPIView(APIView):
         """The answer, with what it says of the limits; a look-up that found nothing is counted."""
         if response.status_code == status.HTTP_404_NOT_FOUND and kwargs and self.admitted:
             limiting.note_missing(self.admitted)
+        request._request.operation = self.operation  # type: ignore[attr-defined] # what is measured
         return super().finalize_response(request, response, *args, **kwargs)
 
 

@@ -20,6 +20,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from openplatform.core import clock, errors
+from openplatform.core.background import note_progress
 from openplatform.core.errors import TemporarilyUnavailable
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send
@@ -218,6 +219,7 @@ class _Heartbeat:
     def tell(self, rows: int) -> None:
         """So many rows are done."""
         self._rows = rows
+        note_progress()
 
     def _beat(self) -> None:
         while not self._stopping.wait(BEAT):

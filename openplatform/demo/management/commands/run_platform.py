@@ -23,6 +23,7 @@ from openplatform.demo.services.loading import (
     write_demo_file,
 )
 from openplatform.demo.services.logistics import point_at_simulator
+from openplatform.demo.services.receiving import open_receiver
 from openplatform.demo.supervisor import HOST
 from openplatform.regions.models import Region
 from openplatform.regions.services.loading import load_regions
@@ -52,7 +53,7 @@ class Command(BaseCommand):
         self._say("Preparing static files …")
         call_command("collectstatic", interactive=False, verbosity=0)
         self._say("Starting web, worker and the simulated provider …")
-        _become_supervisor(options, simulator_port=point_at_simulator())
+        _become_supervisor(options, simulator_port=point_at_simulator(), receiver=open_receiver())
 
     def _load_data(self, *, needs_demo: bool) -> None:
         try:
@@ -90,17 +91,22 @@ def _refuse_taken_port(port: int) -> None:
             ) from error
 
 
-def _become_supervisor(options: dict[str, Any], *, simulator_port: int | None) -> None:
+def _become_supervisor(
+    options: dict[str, Any], *, simulator_port: int | None, receiver: str | None
+) -> None:
     """Replace this process: what stays should not keep Django in memory."""
     arguments = [
         *("--port", str(settings.PORT), "--data-dir", str(settings.DATA_DIR)),
         *("--base-url", settings.PUBLIC_URL),
         *(f"--{name}" for name in ("walkthrough", "exit") if options[name]),
     ]
+    private = list(settings.OUTGOING_PRIVATE_HOSTS)
     if simulator_port is not None:
         arguments += ["--simulator-port", str(simulator_port)]
-        private = [*settings.OUTGOING_PRIVATE_HOSTS, f"{HOST}:{simulator_port}"]
-        os.environ["OUTGOING_PRIVATE_HOSTS"] = ",".join(private)
+        private.append(f"{HOST}:{simulator_port}")
+    if receiver is not None:
+        private.append(receiver)
+    os.environ["OUTGOING_PRIVATE_HOSTS"] = ",".join(private)
     if startup.has_started_postgres:
         arguments += ["--stop-postgres", str(settings.EMBEDDED_POSTGRES)]
     connections.close_all()

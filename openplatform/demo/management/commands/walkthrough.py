@@ -21,14 +21,15 @@ from openplatform.demo.delivery import Parcel
 from openplatform.demo.merchant_day import MerchantDay
 from openplatform.demo.narration import Narrator, WalkthroughFailed
 from openplatform.demo.services.loading import read_demo_file
+from openplatform.demo.services.receiving import find_receiver
 
 
 class Command(BaseCommand):
     help = (
         "Play a merchant's day over HTTP with only a key: pool, details, prices, stock, a refused "
         "order, a quote, an order that splits, payment, shipping in parts, tracking, receipt, "
-        "timeline, messages, ledger. Every step checks what it gets; the exit status is not zero "
-        "when something is off."
+        "timeline, messages by feed and by webhook, ledger. Every step checks what it gets; the "
+        "exit status is not zero when something is off."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,6 +43,14 @@ class Command(BaseCommand):
             help="also play the operator, who ships the order with `import shipments`, to a "
             "provider whose parcels arrive within a minute",
         )
+        parser.add_argument(
+            "--receive-at",
+            type=int,
+            metavar="PORT",
+            help="of this machine, where the platform may send webhooks to: named in its "
+            "OUTGOING_PRIVATE_HOSTS as 127.0.0.1:PORT (default: see demo.json). Without any, or "
+            "when somebody receives there already, the day goes without webhooks.",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         base_url, key = self._read_access(options["base_url"], options["key"])
@@ -52,7 +61,11 @@ class Command(BaseCommand):
             language=options["language"],
             tell=_tell_nobody if is_json else self._tell,
         )
-        day = MerchantDay(narrator, ship=ship_by_import if options["ship_with_import"] else None)
+        day = MerchantDay(
+            narrator,
+            ship=ship_by_import if options["ship_with_import"] else None,
+            receive_at=options["receive_at"] or find_receiver(key),
+        )
         order: dict[str, Any] | None = None
         failure: str | None = None
         try:
