@@ -67,12 +67,14 @@ run: $(RUNTIME) ## web and worker, with demo data in an empty database
 demo: $(RUNTIME) ## run, and a merchant's day over the API; EXIT=1 ends after it
 	$(MANAGE) run_platform --walkthrough $(if $(EXIT),--exit)
 
-bench: $(DEVELOPMENT) ## orders and reads against Postgres alone and simpler views; a whole catalogue
+bench: $(DEVELOPMENT) ## orders and reads against Postgres alone and simpler views; a catalogue; messages
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.catalogue
+	$(BIN)/python -m tests.bench.messages
 
-openapi: $(DEVELOPMENT) ## docs/openapi.yaml from the code
+openapi: $(DEVELOPMENT) ## docs/openapi.yaml and docs/schemas from the code
 	$(MANAGE) spectacular --lang en --file docs/openapi.yaml --validate --fail-on-warn
+	$(MANAGE) write_event_schemas
 
 messages: $(DEVELOPMENT) ## translations: taken from the code, and compiled
 	$(BIN)/python tools/messages.py extract

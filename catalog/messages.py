@@ -45,29 +45,82 @@ def _stock_news(type_name: str, regions: list[str] | None, *, in_stock: bool) ->
     return News(type_name, facts)
 
 
+FORMS = "catalog.api.events"
+SKUS = f"{FORMS}.SkuNewsSerializer"
 MESSAGE_TYPES = (
-    MessageType("pool.sku_added", _("SKUs came into your pools"), merges_with="pool"),
-    MessageType("pool.sku_removed", _("SKUs left your pools"), merges_with="pool"),
-    MessageType("sku.on_shelf", _("SKUs can be ordered"), merges_with="shelf"),
-    MessageType("sku.off_shelf", _("SKUs can no longer be ordered"), merges_with="shelf"),
+    MessageType(
+        "pool.sku_added",
+        _("SKUs came into your pools"),
+        details=_("You see them from now on: read their details, prices and stock."),
+        serializer=SKUS,
+        merges_with="pool",
+    ),
+    MessageType(
+        "pool.sku_removed",
+        _("SKUs left your pools"),
+        details=_("You see them no longer and cannot order them. Orders that were placed go on."),
+        serializer=SKUS,
+        merges_with="pool",
+    ),
+    MessageType(
+        "sku.on_shelf",
+        _("SKUs can be ordered"),
+        details=_("They are on the shelf. Whether there is enough stock is another question."),
+        serializer=SKUS,
+        merges_with="shelf",
+    ),
+    MessageType(
+        "sku.off_shelf",
+        _("SKUs can no longer be ordered"),
+        details=_("They are off the shelf. Orders that were placed go on."),
+        serializer=SKUS,
+        merges_with="shelf",
+    ),
     MessageType(
         "sku.updated",
         _("Details of SKUs changed, in the fields named"),
+        details=_("Read the details of these SKUs again; prices have messages of their own."),
+        serializer=f"{FORMS}.SkuDetailNewsSerializer",
         merges_with="content",
         fold=unite_fields,
     ),
-    MessageType("price.changed", _("Prices of SKUs changed"), merges_with="price"),
+    MessageType(
+        "price.changed",
+        _("Prices of SKUs changed"),
+        details=_("Some price of theirs is another one for you now: read the prices again."),
+        serializer=SKUS,
+        merges_with="price",
+    ),
     MessageType(
         "price.announced",
         _("Prices of SKUs will change at a set time, or will not after all"),
+        details=_(
+            "Read the prices again: next_change has what will hold then. Without a time, no change"
+            " that was announced for these SKUs comes any more. When prices move, price.changed"
+            " follows."
+        ),
+        serializer=f"{FORMS}.PriceToComeSerializer",
         merges_with="price to come",
         fold=keep_moments,
     ),
     MessageType(
         "stock.changed",
         _("The stock answer for the minimum quantity turned in some region"),
+        details=_(
+            "In at least one place of these provinces the answer is now the one told. Numbers of"
+            " units are never told; ask for the stock of a SKU to know about a quantity or place."
+        ),
+        serializer=f"{FORMS}.StockNewsSerializer",
         merges_with="stock",
         fold=keep_regions,
     ),
-    MessageType("category.changed", _("Categories that you use changed")),
+    MessageType(
+        "category.changed",
+        _("Categories that you use changed"),
+        details=_(
+            "Categories got another name or place, or came into use by your goods or out of it:"
+            " read them again."
+        ),
+        serializer=f"{FORMS}.CategoryNewsSerializer",
+    ),
 )

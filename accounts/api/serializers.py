@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.models import LedgerEntry, Partner, TopUp
@@ -39,11 +40,15 @@ class AccountSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     balance = MoneyField()
     credit_limit = MoneyField()
-    held_amount = MoneyField()
-    available = MoneyField()
-    alert_threshold = MoneyField()
-    daily_spend = MoneyField(allow_null=True)
-    runway_days = serializers.IntegerField(allow_null=True)
+    held_amount = MoneyField(help_text=_("Set aside for orders that are not confirmed yet"))
+    available = MoneyField(help_text=_("What orders can be placed with"))
+    alert_threshold = MoneyField(help_text=_("Below it you are told that little is left"))
+    daily_spend = MoneyField(
+        allow_null=True, help_text=_("On average of late; null when too little is known")
+    )
+    runway_days = serializers.IntegerField(
+        allow_null=True, help_text=_("For so many days what is available lasts at that rate")
+    )
     status = serializers.ChoiceField(Partner.Status.choices)
 
 

@@ -20,6 +20,7 @@ from openplatform.approvals.selectors import list_pending
 from openplatform.backoffice import selectors
 from openplatform.connectors.selectors import list_resting
 from openplatform.core import clock
+from openplatform.messaging.figures import list_troubled_endpoints
 
 ROWS = 8
 # A message waits for its number for well under a second; a minute means that no worker runs.
@@ -63,6 +64,8 @@ def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
         cards.append(_show_stock(context))
     if request.user.has_perm("connectors.view_provider"):
         cards += _provider_cards()
+    if request.user.has_perm("messaging.view_webhookendpoint"):
+        cards += _webhook_cards(now)
     if request.user.has_perm("messaging.view_outbox"):
         cards.append(_outbox_card(now))
     context["cards"] = [_with_owner(card) for card in cards] if may_see_owners else cards
@@ -90,6 +93,23 @@ def _provider_cards() -> list[Card]:
             "hub",
             reverse("admin:connectors_provider_changelist"),
             note=_("%(names)s: their pages say whom to call") % {"names": "、".join(names)},
+            is_alert=True,
+        )
+    ]
+
+
+def _webhook_cards(now: datetime) -> list[Card]:
+    """Only while an endpoint takes nothing."""
+    count = list_troubled_endpoints(now=now).count()
+    if not count:
+        return []
+    return [
+        Card(
+            _("Webhook endpoints that fail"),
+            f"{count:,}",
+            "webhook",
+            reverse("admin:messaging_webhookendpoint_changelist", query={"state": "troubled"}),
+            note=_("Their messages wait; the merchants are told"),
             is_alert=True,
         )
     ]

@@ -11,8 +11,10 @@ from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from openplatform.approvals.selectors import list_pending_for
+from openplatform.core import clock
 from openplatform.core.errors import type_of_text
 from openplatform.imports.selectors import list_usable_resources
+from openplatform.messaging.figures import list_troubled_endpoints
 from orders.selectors.parcels import list_troubled
 
 TROUBLED_PARCELS = format_lazy(
@@ -61,11 +63,13 @@ def _may_see_prices(request: HttpRequest) -> bool:
 
 
 def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """Unfold's callback: groups of links; beside the approvals, how many one could decide, and
-    beside the parcels in trouble, how many wait for somebody.
+    """Unfold's callback: groups of links; beside the approvals, how many one could decide, beside
+    the parcels in trouble, how many wait for somebody, and beside the webhook endpoints, how many
+    take nothing.
     """
     waiting = list_pending_for(request.user).count()
     troubled = list_troubled().count()
+    failing = list_troubled_endpoints(now=clock.now()).count()
     return [
         {
             "items": [
@@ -171,6 +175,11 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "collapsible": True,
             "items": [
                 _item(_("Messages"), "forum", "messaging", "message"),
+                {
+                    **_item(_("Webhook endpoints"), "webhook", "messaging", "webhookendpoint"),
+                    **({"badge": failing, "badge_variant": "danger"} if failing else {}),
+                },
+                _item(_("Webhook deliveries"), "send", "messaging", "webhookdelivery"),
                 _item(_("Outbox"), "outbox", "messaging", "outbox"),
                 _item(_("Message cursors"), "format_list_numbered", "messaging", "messagecursor"),
                 _item(_("Mails"), "mail", "messaging", "mail"),
@@ -187,6 +196,7 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Regions"), "map", "regions", "region"),
                 _item(_("Address library"), "library_books", "regions", "regionlibrary"),
                 _item(_("Idempotent requests"), "replay", "idempotency", "idempotentrequest"),
+                _item(_("Workers"), "monitor_heart", "operations", "heartbeat"),
                 _item(_("Schedules"), "schedule", "django_q", "schedule"),
                 _item(_("Finished tasks"), "task_alt", "django_q", "success"),
                 _item(_("Failed tasks"), "error", "django_q", "failure"),

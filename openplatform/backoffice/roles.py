@@ -42,6 +42,8 @@ PARTNERS = frozenset(
         "accounts.change_contact",
     }
 )
+# Addresses, secrets and what is sent there again; deleting is the administrator's.
+WEBHOOKS = frozenset({"messaging.add_webhookendpoint", "messaging.change_webhookendpoint"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ ROLES = (
     Role(
         name="operator",
         edits=("catalog", "orders"),
-        may=PARTNERS | KEYS | {"connectors.change_trackedparcel"},
+        may=PARTNERS | KEYS | WEBHOOKS | {"connectors.change_trackedparcel"},
         never=ENTERING_MONEY | DECIDING_MONEY,
     ),
     Role(

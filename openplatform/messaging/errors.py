@@ -1,4 +1,4 @@
-"""Refusals of the feed and of mail."""
+"""Refusals of the feed, of webhooks and of mail."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ class CursorExpired(DomainError):
     code = "cursor_expired"
     status = 410
     title = _("Messages from that point on are no longer kept")
+
+
+class MessageExpired(DomainError):
+    code = "message_expired"
+    status = 410
+    title = _("This message is no longer kept")
+
+
+class WebhookEndpointDisabled(DomainError):
+    code = "webhook_endpoint_disabled"
+    status = 409
+    title = _("This webhook endpoint is disabled")
 
 
 class MailNotFailed(DomainError):

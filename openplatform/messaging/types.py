@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 from openplatform.core.errors import type_of_text
@@ -27,8 +27,15 @@ def keep_last(told: Told, news: News) -> Told:
 
 @dataclass(frozen=True)
 class MessageType:
-    """One type of the contract.
+    """One type of the contract. `docs/schemas` and the catalogue of events are made from it.
 
+    :param description: what happened, in a few words.
+    :param details: when it is told and what to do about it, in a sentence or two.
+    :param serializer: the form of ``data``, as a dotted path, which is not followed before somebody
+        asks for the form: ``orders.api.events.OrderNewsSerializer``. The dictionary ``EXAMPLES`` of
+        that module has a ``data`` for each type that is told in its forms.
+    :param version: of the form. A field more is the same version; for anything else raise it, and
+        the schema of the version before stays published (``manage.py write_event_schemas``).
     :param merges_with: names a group of types about SKUs that are told together
         (``pool.sku_added`` and ``pool.sku_removed``), at most 100 to a message; None for messages
         that stand alone.
@@ -38,6 +45,10 @@ class MessageType:
 
     name: str
     description: type_of_text
+    _: KW_ONLY
+    details: type_of_text
+    serializer: str
+    version: int = 1
     merges_with: str | None = None
     fold: Fold = keep_last
 

@@ -348,6 +348,7 @@ def test_ship_page_leads_back_when_nothing_is_left(to_ship: Suborder, shop: Worl
     back_to = reverse("admin:orders_suborder_change", args=(to_ship.pk,))
     assert [answer.redirect_chain for answer in answers] == [[(back_to, 302)]] * 2
     assert [_messages(answer) for answer in answers] == [["Nothing is left to ship"]] * 2
+    assert _ship_url(to_ship) not in answers[0].content.decode()
     assert Shipment.objects.count() == 1
 
 

@@ -103,6 +103,16 @@ def test_file_is_imported_when_somebody_uploads_looks_and_confirms(editor: Clien
     ]
 
 
+def test_way_to_a_page_leaves_the_name_of_a_file_as_it_is(editor: Client):
+    run = checked(editor, GOOD)
+    ImportRun.objects.filter(pk=run.pk).update(filename="small.csv")
+
+    page = editor.get(page_of(run)).content.decode()
+
+    assert ">small.csv</a>" in page
+    assert "Small.csv" not in page
+
+
 def test_page_says_so_when_a_file_changes_nothing(editor: Client):
     first = checked(editor, GOOD)
     editor.post(page_of(first, "confirm"))

@@ -128,7 +128,9 @@ def test_page_tells_of_money_parts_parcels_and_states(
     assert "Splits and moves" in text
     assert "SF-2" in text
     assert "SF-1, changed by operator : relabelled" in text.replace("operator:", "operator :")
-    assert "How the freight came about" in text
+    assert text.count("How the freight came about") == 2
+    assert f"3.20 of it went to {order_no}-2 with the split, divided by the goods." in text
+    assert f"3.20 of the freight of {order_no}-1 came here with the split" in text
     assert "History of states" in text
 
 

@@ -59,6 +59,26 @@ def test_waybill_is_changed_and_its_history_shown(parcel: Shipment, boss: Client
     assert (entry.actor, entry.reason) == ("boss", "label was torn")
 
 
+def test_operator_is_told_that_nothing_changed_when_the_waybill_is_the_same(
+    parcel: Shipment, boss: Client
+) -> None:
+    form = {"carrier": parcel.carrier_id, "waybill_no": parcel.waybill_no, "reason": "a slip"}
+    version = Order.objects.get().version
+
+    response = boss.post(
+        reverse("admin:orders_shipment_change_number", args=(parcel.pk,)), form, follow=True
+    )
+
+    assert response.redirect_chain == [
+        (reverse("admin:orders_shipment_change", args=(parcel.pk,)), 302)
+    ]
+    assert [str(message) for message in response.context["messages"]] == [
+        "Nothing was changed: the shipment goes under this waybill already"
+    ]
+    assert not WaybillChange.objects.exists()
+    assert Order.objects.get().version == version
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

@@ -56,6 +56,7 @@ def test_secrets_are_sealed_and_shown_nowhere_when_a_provider_is_added(
     assert SECRET not in page + trail
     assert "POST /api/v1/callbacks/logistics/first" in page
     assert "王工" in page
+    assert ">Well</div>" in page
 
 
 def test_secrets_stay_when_they_are_left_empty(provider: Provider, boss: Client) -> None:

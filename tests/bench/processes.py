@@ -1,4 +1,4 @@
-"""Web servers started and stopped, and the CPU time that processes have used."""
+"""Web servers and workers started and stopped, and the CPU time that processes have used."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from openplatform.demo.supervisor import ROOT, WEB_THREADS, WEB_WORKERS
 
 READY_TIMEOUT = 60.0  # seconds
 STOP_TIMEOUT = 20.0  # seconds
+WORKER_STOP_TIMEOUT = 30.0  # seconds; it gives its parts half of that
 HAS_PROC = Path("/proc/self/stat").exists()
 TICKS = os.sysconf("SC_CLK_TCK")
 # Fields of /proc/<pid>/stat behind the name in brackets, which may hold blanks.
@@ -128,6 +129,29 @@ def serving(application: str, environment: Mapping[str, str], *, path: str) -> I
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def working(environment: Mapping[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """``manage.py worker``, for as long as the block lasts; logs to nowhere."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "worker", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(WORKER_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()  # its parts notice, and end too
+            process.wait()
 
 
 def _free_port() -> int:

@@ -21,6 +21,7 @@ from openplatform.regions.models import RegionLibrary
 from tests.accounts.pictures import make_png
 from tests.cast import BEIJING, Api, Merchant, World, order_body
 from tests.contract.endpoints import Endpoint, list_endpoints
+from tests.messaging.hooks import URL, make_endpoint, take, tell_orders
 from tests.orders.acts import pay, place, ship
 
 ENDPOINTS = list_endpoints()
@@ -88,23 +89,60 @@ CALLS = {
     "get_regions_file": Call(lambda _w: "/regions/file"),
     "resolve_region": Call(lambda _w: "/regions/resolve", {"text": "北京市东城区"}),
     "list_messages": Call(lambda _w: "/messages"),
+    "list_webhook_endpoints": Call(lambda _w: "/webhook-endpoints"),
+    "create_webhook_endpoint": Call(lambda _w: "/webhook-endpoints", {"url": URL}, 201),
+    "get_webhook_endpoint": Call(lambda w: f"/webhook-endpoints/{w['endpoint']}", is_own=True),
+    "change_webhook_endpoint": Call(
+        lambda w: f"/webhook-endpoints/{w['endpoint']}", {"description": "mine"}, is_own=True
+    ),
+    "delete_webhook_endpoint": Call(
+        lambda w: f"/webhook-endpoints/{w['endpoint']}", status=204, is_own=True
+    ),
+    "rotate_webhook_secret": Call(
+        lambda w: f"/webhook-endpoints/{w['endpoint']}/rotate-secret", is_own=True
+    ),
+    "send_test_message": Call(
+        lambda w: f"/webhook-endpoints/{w['endpoint']}/test", status=202, is_own=True
+    ),
+    "replay_messages": Call(
+        lambda w: f"/webhook-endpoints/{w['endpoint']}/replay",
+        {"after_sequence": 0},
+        202,
+        is_own=True,
+    ),
+    "list_webhook_deliveries": Call(
+        lambda w: f"/webhook-endpoints/{w['endpoint']}/deliveries", is_own=True
+    ),
+    "resend_message": Call(
+        lambda w: f"/webhook-endpoints/{w['endpoint']}/deliveries/{w['message']}/resend",
+        status=202,
+        is_own=True,
+    ),
 }
 ONLY_PLACING = {"place_order"}  # what a suspended partner may not do
+NOTHING = dict.fromkeys(("open", "paid", "shipment", "top_up", "endpoint", "message"), "1")
 
 
 @pytest.fixture
 def things(shop: World, merchant: Merchant) -> dict[str, str]:
-    """One of each: an open order, a paid and shipped one, a top-up, an address library."""
+    """One of each: an open order, a paid and shipped one, a top-up, an address library, a webhook
+    endpoint to which a message is on its way.
+    """
     RegionLibrary.objects.create(version="test", file=compress(b"code"), loaded_at=clock.now())
     shop.make_sku("A", price="10.00", north=50)
     paid = pay(merchant, "M-1")
     shipment = ship(paid["suborders"][0]["order_no"])
     top_up = merchant.api.post("/account/top-ups", {**TOP_UP, "reference": "R-1"}).json()
+    endpoint = make_endpoint(merchant)
+    tell_orders(merchant, 1)
+    first, *_rest = take(endpoint)
     return {
         "open": place(merchant, "M-2")["order_no"],
         "paid": paid["order_no"],
         "shipment": shipment.shipment_no,
         "top_up": top_up["top_up_no"],
+        "endpoint": endpoint.endpoint_id,
+        "message": first.message_id,
     }
 
 
@@ -136,7 +174,7 @@ def test_every_operation_is_in_the_matrix() -> None:
 
 @each_endpoint
 def test_refused_when_no_key_is_sent(endpoint: Endpoint, db: None) -> None:
-    response = call(Api(), endpoint, {"open": "1", "paid": "1", "shipment": "1", "top_up": "1"})
+    response = call(Api(), endpoint, NOTHING)
 
     assert refused_with(response) == (401, "key_missing")
 
@@ -160,10 +198,8 @@ CLOSED: list[tuple[dict[str, Any], int, str]] = [
 
 @each_endpoint
 def test_refused_when_the_key_does_not_open(endpoint: Endpoint, merchant: Merchant) -> None:
-    nothing = {"open": "1", "paid": "1", "shipment": "1", "top_up": "1"}
-
     answers = [
-        refused_with(call(key_of(merchant, **changes), endpoint, nothing))
+        refused_with(call(key_of(merchant, **changes), endpoint, NOTHING))
         for changes, _status, _code in CLOSED
     ]
 

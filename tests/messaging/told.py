@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openplatform.core.locking import transactional
+from openplatform.messaging.events.schemas import example_data
 from openplatform.messaging.models import Message
 from openplatform.messaging.services.publishing import publish, publish_skus
 from tests.cast import Merchant
@@ -15,11 +16,11 @@ from tests.cast import Merchant
 def tell(
     *merchants: Merchant, subject: str = "order:S-1", type: str = "order.created", **data: Any
 ) -> None:
-    """A message to these merchants, committed."""
+    """A message to these merchants, committed; without data, with those of its example."""
     publish(
         type=type,
         subject=subject,
-        data=data,
+        data=data or example_data(type),
         partner_ids=[merchant.partner.pk for merchant in merchants],
     )
 

@@ -94,11 +94,11 @@ class Platform:
         if victim == "postgres":
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
         elif victim == "web worker":
-            children = _children(self.parts["web"].pid)
+            children = children_of(self.parts["web"].pid)
             pid = dice.choice(children) if children else self.parts["web"].pid
         else:
             pid = self.parts[victim].pid
-        for doomed in (pid, *(_children(pid) if victim == "web" else ())):
+        for doomed in (pid, *(children_of(pid) if victim == "web" else ())):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(doomed, signal.SIGKILL)
         return victim
@@ -143,7 +143,8 @@ def _free_port() -> int:
         return port
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has begun itself."""
     listing = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
     )

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 MAX_URL = 2048
 MAX_DESCRIPTION = 200
@@ -103,7 +104,7 @@ class WebhookDelivery(models.Model):
 
     class Status(models.TextChoices):
         PENDING = "pending", _("To be sent")
-        DELIVERED = "delivered", _("Delivered")
+        DELIVERED = "delivered", pgettext_lazy("of a message", "Delivered")
         SET_ASIDE = "set_aside", _("Set aside")
 
     endpoint = models.ForeignKey(
@@ -125,7 +126,7 @@ class WebhookDelivery(models.Model):
     # Somebody asked for it by name: it goes at once, even while the endpoint fails.
     is_wanted_now = models.BooleanField(_("asked for"), default=False)
     created_at = models.DateTimeField(_("created at"), db_default=Now())
-    delivered_at = models.DateTimeField(_("delivered at"), null=True)
+    delivered_at = models.DateTimeField(pgettext_lazy("of a message", "delivered at"), null=True)
 
     class Meta:
         verbose_name = _("webhook delivery")

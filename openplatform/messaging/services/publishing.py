@@ -9,6 +9,7 @@ from typing import Any
 from openplatform.core.json_text import to_json
 from openplatform.core.locking import require_transaction
 from openplatform.core.statements import send
+from openplatform.core.wakeups import OUTBOX, wake
 from openplatform.messaging.types import TYPES
 
 MAX_SKUS = 100
@@ -63,6 +64,7 @@ def publish_all(drafts: Sequence[Draft]) -> None:
         for draft in drafts
     ]
     send(INSERT, [to_json(rows).decode()])
+    wake(OUTBOX)
 
 
 def publish_skus(

@@ -12,6 +12,7 @@ import orjson
 
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send
+from openplatform.core.wakeups import MESSAGES, wake
 from openplatform.messaging.services.publishing import MAX_SKUS, SKUS
 from openplatform.messaging.types import TYPES, News, Told, sku_audience, wanted_skus
 
@@ -24,18 +25,36 @@ SEQUENCER_LOCK = 7_305_001  # any number, the same in every process
 
 # A row with a lower id may commit later than one with a higher. That does no harm: messages of one
 # subject are written under its lock, so of two that are visible, the earlier has the lower id.
+#
+# A type that this process does not know came with a newer version of the program, whose sequencer
+# will take it. What is told of the same subject behind it waits with it, to keep its order; not so
+# the news of SKUs, which are of many subjects.
+#
+# By the index, which soon forgets the rows that are deleted: after a rush, the table is full of
+# them until it is vacuumed.
+FIRST_WAITING = """
+    SELECT id FROM messaging_outbox WHERE type = ANY(%s::text[]) ORDER BY id LIMIT 1
+"""
 TAKE = """
     WITH oldest AS (
-        SELECT id, pg_column_size(data) AS bytes,
-            CASE WHEN subject = %s THEN jsonb_array_length(data -> 'skus') ELSE 0 END AS codes
-        FROM messaging_outbox ORDER BY id LIMIT %s
+        SELECT id, subject, pg_column_size(data) AS bytes,
+            CASE WHEN subject = %(skus)s THEN jsonb_array_length(data -> 'skus') ELSE 0 END AS codes
+        FROM messaging_outbox WHERE type = ANY(%(types)s::text[]) ORDER BY id LIMIT %(batch)s
+    ), unknown AS (
+        SELECT subject, min(id) AS id FROM messaging_outbox
+        WHERE id < (SELECT max(id) FROM oldest) AND type <> ALL(%(types)s::text[])
+            AND subject <> %(skus)s
+        GROUP BY subject
     ), counted AS (
-        SELECT id, sum(codes) OVER earlier AS codes, sum(bytes) OVER earlier AS bytes FROM oldest
-        WINDOW earlier AS (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        SELECT oldest.id, sum(codes) OVER earlier AS codes, sum(bytes) OVER earlier AS bytes
+        FROM oldest LEFT JOIN unknown ON unknown.subject = oldest.subject
+        WHERE unknown.id IS NULL OR unknown.id > oldest.id
+        WINDOW earlier AS (ORDER BY oldest.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )
     DELETE FROM messaging_outbox
     WHERE id IN (
-        SELECT id FROM counted WHERE coalesce(codes, 0) < %s AND coalesce(bytes, 0) < %s
+        SELECT id FROM counted
+        WHERE coalesce(codes, 0) < %(codes)s AND coalesce(bytes, 0) < %(bytes)s
     )
     RETURNING id, type, subject, partner_ids, data::text
 """
@@ -70,8 +89,8 @@ class _Letter:
 
 def sequence_if_any() -> int:
     """Look first: most of the time there is nothing, and finding that out takes no lock."""
-    is_waiting = send("SELECT EXISTS (SELECT FROM messaging_outbox)").row()
-    return sequence_outbox() if is_waiting == (True,) else 0
+    first = send(FIRST_WAITING, [list(TYPES)]).row()
+    return 0 if first is None else sequence_outbox()
 
 
 @transactional
@@ -81,14 +100,25 @@ def sequence_outbox() -> int:
     1. Become the only sequencer until commit; another one at work means nothing to do here.
     2. Take rows by id, so that the messages of a subject keep their order.
     3. Address them: a row may go to one partner, to several, or to all that see its SKUs.
-    4. Move each partner's cursor by its number of messages, and write them.
+    4. Move each partner's cursor by its number of messages, and write them; nudge who sends them.
 
     Unique constraints on (partner, sequence) hold even if step 1 should fail to.
     """
     locked = send("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK]).row()
     if locked != (True,):
         return 0
-    taken = sorted(send(TAKE, [SKUS, BATCH, MAX_CODES, MAX_BYTES]).rows())
+    taken = sorted(
+        send(
+            TAKE,
+            {
+                "skus": SKUS,
+                "types": list(TYPES),
+                "batch": BATCH,
+                "codes": MAX_CODES,
+                "bytes": MAX_BYTES,
+            },
+        ).rows()
+    )
     if not taken:
         return 0
     letters = [*_single_letters(taken), *_sku_letters(taken)]
@@ -182,3 +212,4 @@ def _write(letters: list[_Letter]) -> None:
         )
         following[letter.partner_id] += 1
     send(WRITE, [orjson.dumps(rows).decode()])
+    wake(MESSAGES)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from openplatform.core import clock
+from openplatform.messaging.events.schemas import example_data
 from openplatform.messaging.models import Message
 from openplatform.messaging.services.sequencing import sequence_outbox
 from tests.cast import Api, Merchant
@@ -20,7 +21,7 @@ def listener(merchant: Merchant) -> Merchant:
         if type_name == "sku.on_shelf":
             tell_skus(type_name, ["A", "B"], merchant)
         else:
-            tell(merchant, type=type_name, subject=f"order:S-{number}", n=number)
+            tell(merchant, type=type_name, subject=f"order:S-{number}")
         sequence_outbox()
     return merchant
 
@@ -34,7 +35,7 @@ def feed(merchant: Merchant, **parameters: Any) -> tuple[list[int], int]:
 
 
 def test_messages_are_told_oldest_first_when_nothing_is_asked_for(merchant: Merchant) -> None:
-    tell(merchant, subject="order:S-1", order={"order_no": "S-1"}, changed=["S-1"])
+    tell(merchant, type="order.created", subject="order:S-1")
     sequence_outbox()
     tell_skus("sku.off_shelf", ["A", "B"], merchant)
     sequence_outbox()
@@ -50,7 +51,7 @@ def test_messages_are_told_oldest_first_when_nothing_is_asked_for(merchant: Merc
                 "sequence": 1,
                 "type": "order.created",
                 "timestamp": clock.to_text(first.created_at),
-                "data": {"order": {"order_no": "S-1"}, "changed": ["S-1"]},
+                "data": example_data("order.created"),
             },
             {
                 "id": second.message_id,
