@@ -45,6 +45,10 @@ STATE_COLOURS: Mapping[str, str] = {
     "expired": "danger",
     "revoked": "danger",
 }
+SHOWN_BEFORE = _(
+    "The key was shown once and is not shown again. Nothing new was made; if it was not copied,"
+    " revoke this one and make another."
+)
 STATES: Mapping[str, type_of_text] = {
     "valid": _("Valid"),
     "ends_soon": _("Ends soon"),
@@ -129,6 +133,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         """Whoever may make keys, while this one opens and was not replaced yet."""
         return self._may(request, "accounts.add_apikey", object_id, ("valid", "ends_soon"))
 
+    def state_of_row(self, row: ApiKey) -> type_of_text:
+        """Whether it opens anything."""
+        return STATES[_state_of(row)]
+
     def add_view(
         self,
         request: HttpRequest,
@@ -156,6 +164,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             back_to=reverse("admin:accounts_apikey_changelist"),
             initial={"partner": request.GET.get("partner")},
             intro=_("The key is shown once, on the next page. Only its digest is kept."),
+            told_when_repeated=SHOWN_BEFORE,
         )
 
     @action(description=_("Change"), permissions=["edit"], icon="edit")
@@ -208,6 +217,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                 "once, on the next page. The old one opens as well until its end, so that the "
                 "partner can change over without a pause."
             ),
+            told_when_repeated=SHOWN_BEFORE,
         )
 
     @action(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 
 from openplatform.core import clock
 from openplatform.messaging.admin import filters
+from openplatform.messaging.admin.deliveries import HELP_TEXTS
 from openplatform.messaging.figures import SPANS, get_figures
 from openplatform.messaging.models import (
     Message,
@@ -229,7 +231,12 @@ def test_nothing_goes_again_when_the_endpoint_is_disabled(
         follow=True,
     )
 
-    assert one.status_code == 403
+    page = reverse("admin:messaging_webhookdelivery_change", args=(deliveries[0].pk,))
+    assert one.headers["Location"] == page
+    assert (
+        "“Send again” is not possible in this state: webhook endpoint: Disabled: By the merchant"
+        in several.content.decode()
+    )
     assert "2 messages were not sent again: This webhook endpoint is disabled" in (
         several.content.decode()
     )
@@ -350,6 +357,45 @@ def test_only_the_newest_of_a_type_are_looked_through_unless_something_narrows_t
             boss.get(url, {"type": "order.created"}).content.decode()
         )
         assert found(boss, url, type="order.created", created_at_from_0="2020-01-01") == [3, 2, 1]
+
+
+def test_next_attempt_is_shown_only_while_the_endpoint_takes_messages(
+    boss: Client, endpoint: WebhookEndpoint, deliveries: list[WebhookDelivery]
+) -> None:
+    set_fields(deliveries[0], next_attempt_at=NOW)
+    page = reverse("admin:messaging_webhookdelivery_change", args=(deliveries[0].pk,))
+
+    shown = [boss.get(url).content.decode() for url in (DELIVERIES, page)]
+    set_fields(endpoint, status="failing", failing_since=NOW - timedelta(days=1))
+    hidden = [boss.get(url).content.decode() for url in (DELIVERIES, page)]
+
+    assert ["March 5, 2026, 10:30" in html for html in shown + hidden] == [True, True, False, False]
+
+
+def test_long_names_wrap_and_counts_are_explained_on_the_pages_of_a_message(
+    endpoint: WebhookEndpoint, deliveries: list[WebhookDelivery], boss: Client
+) -> None:
+    message = Message.objects.get(message_id=deliveries[0].message_id)
+    pages = [
+        boss.get(reverse(f"admin:messaging_{row._meta.model_name}_change", args=(row.pk,)))
+        for row in (message, deliveries[0])
+    ]
+
+    for page in pages:
+        html = page.content.decode()
+        for name in (message.message_id, message.type, message.subject):
+            assert re.search(rf'style="overflow-wrap: anywhere"[^>]*>{name}</', html)
+    for text in HELP_TEXTS.values():
+        assert str(text) in html
+
+
+def test_way_to_an_endpoint_leaves_its_address_as_it_is(
+    endpoint: WebhookEndpoint, boss: Client
+) -> None:
+    html = boss.get(console(endpoint)).content.decode()
+
+    assert f'truncate">{endpoint.url}</a>' in html
+    assert "Https://" not in html
 
 
 def test_delivery_page_shows_its_attempts_and_its_message(

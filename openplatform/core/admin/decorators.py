@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from unfold import decorators
 from unfold.enums import ActionVariant
 
@@ -24,6 +30,9 @@ def action(
 ) -> Callable[[F], F]:
     """A button or list action.
 
+    Somebody who may act, but not on a row in its state (a button of a page that is no longer
+    true), is told the state on the row's page, where the admin has words for it: ``state_of_row``.
+
     :param permissions: each ``name`` asks the admin's ``has_<name>_permission``. Not full names
         (``accounts.add_topup``): unfold would look those up in the database whenever Django
         checks itself, before the first migration, too.
@@ -33,16 +42,52 @@ def action(
         variant = ActionVariant.PRIMARY
     if is_danger:
         variant = ActionVariant.DANGER
-    return cast(
-        Callable[[F], F],
-        decorators.action(
-            description=description,
-            permissions=list(permissions),
-            url_path=url_path,
-            icon=icon,
-            variant=variant,
-        ),
+    unfolds = decorators.action(
+        description=description,
+        permissions=list(permissions),
+        url_path=url_path,
+        icon=icon,
+        variant=variant,
     )
+
+    def decorate(function: F) -> F:
+        acts: Callable[..., Any] = unfolds(function)
+
+        @functools.wraps(acts)
+        def act(model_admin: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return acts(model_admin, request, *args, **kwargs)
+            except PermissionDenied:
+                key = kwargs.get("object_id")
+                answer = _tell_state(model_admin, request, key, permissions, description)
+                if answer is None:
+                    raise
+                return answer
+
+        return cast(F, act)
+
+    return decorate
+
+
+def _tell_state(
+    model_admin: Any,
+    request: HttpRequest,
+    key: Any,
+    permissions: Sequence[str],
+    act: type_of_text,
+) -> HttpResponse | None:
+    """Back to the row with its state; None when something else stands against the act."""
+    rules = [getattr(model_admin, f"has_{name}_permission") for name in permissions]
+    if key is None or not all(rule(request) for rule in rules):
+        return None
+    row = model_admin.get_object(request, str(key))
+    state = model_admin.state_of_row(row) if row is not None else ""
+    if not state or all(rule(request, key) for rule in rules):
+        return None
+    text = _("“%(act)s” is not possible in this state: %(state)s")
+    messages.error(request, text % {"act": act, "state": state})
+    page = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
+    return HttpResponseRedirect(reverse(page, args=(row.pk,)))
 
 
 def display(

@@ -15,6 +15,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
+from openplatform.core.admin.sent_once import FIELD, SentForm, new_token
 from openplatform.core.errors import DomainError, type_of_text
 
 Values = Mapping[str, Any]
@@ -39,6 +40,7 @@ def answer_form_page(
     subject: models.Model | None = None,
     intro: type_of_text = "",
     is_danger: bool = False,
+    told_when_repeated: type_of_text = "",
     extra_context: Values | None = None,
 ) -> HttpResponse:
     """The page, or what became of it: on success a message and the way back.
@@ -46,12 +48,20 @@ def answer_form_page(
     :param call: runs the service on the cleaned values; answers the message of success, or a
         response of its own.
     :param back_to: the URL to return to.
+    :param told_when_repeated: given, ``call`` runs once for a form, however often that is sent;
+        this is told from the second time on, on the page that ``back_to`` names in the context of
+        the first one's answer. For pages that show a secret: to reload one is to send its form.
     """
     is_sent = request.method == "POST"
     form = form_class(request.POST, request.FILES) if is_sent else form_class(initial=initial)
     if is_sent and form.is_valid():
         try:
-            answer = call(form.cleaned_data)
+            if told_when_repeated:
+                answer = _call_once(
+                    request, call, form.cleaned_data, told=told_when_repeated, back_to=back_to
+                )
+            else:
+                answer = call(form.cleaned_data)
         except DomainError as error:
             show_faults(form, error)
         else:
@@ -74,9 +84,34 @@ def answer_form_page(
             "subject": subject,
             "intro": intro,
             "is_danger": is_danger,
+            "once": (FIELD, new_token()) if told_when_repeated else None,
             **(extra_context or {}),
         },
     )
+
+
+def _call_once(
+    request: HttpRequest,
+    call: Callable[[Values], HttpResponse | type_of_text],
+    values: Values,
+    *,
+    told: type_of_text,
+    back_to: str,
+) -> HttpResponse | type_of_text:
+    sent = SentForm(request)
+    if not sent.claim():
+        messages.warning(request, str(told))
+        return HttpResponseRedirect(sent.find_made() or back_to)
+    is_done = False
+    try:
+        answer = call(values)
+        is_done = True
+    finally:
+        if not is_done:
+            sent.release()
+    if isinstance(answer, TemplateResponse):
+        sent.note_made((answer.context_data or {}).get("back_to", back_to))
+    return answer
 
 
 def show_faults(form: forms.Form, error: DomainError) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import display_for_value
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -31,15 +32,28 @@ from openplatform.messaging.admin.filters import (
 from openplatform.messaging.admin.shown import (
     DELIVERY_COLOURS,
     described,
+    endpoint_state,
     link_to,
     page_of,
+    wrapped,
 )
+from openplatform.messaging.documents import next_attempt_of
 from openplatform.messaging.models import Message, WebhookDelivery, WebhookEndpoint
 from openplatform.messaging.services.resending import resend
 
 MAX_RESENT = 200  # at once
 MAX_URL_SHOWN = 60
 BACK_TO_CONSOLE = "console"
+HELP_TEXTS = {
+    "attempts": _(
+        "All requests there ever were, those while the endpoint failed and after it was sent again,"
+        " too"
+    ),
+    "tries": _(
+        "Of its own schedule, as many as WEBHOOK_WAITS has numbers. While the endpoint fails none"
+        " is used up; sent again, it has all of them anew"
+    ),
+}
 
 
 @admin.register(WebhookDelivery)
@@ -48,7 +62,7 @@ class WebhookDeliveryAdmin(FoundByMessage, ReadOnlyAdmin):
 
     list_display = (
         "sequence", "receiver", "kind", "subject", "status_badge", "attempts", "created_at",
-        "delivered_at", "next_attempt_at",
+        "delivered_at", "due_at",
     )  # fmt: skip
     list_filter = (
         ("status", ChoicesDropdownFilter),
@@ -61,10 +75,12 @@ class WebhookDeliveryAdmin(FoundByMessage, ReadOnlyAdmin):
     sortable_by = ()
     partner_path = "endpoint__partner"
     fields = (
-        ("receiver_link", "partner"), ("message_link", "sequence"), ("type", "subject"),
-        ("status", "attempts"), ("created_at", "delivered_at"), ("next_attempt_at", "tries"),
+        ("receiver_link", "partner"), ("message_link", "sequence"), ("type_name", "full_subject"),
+        ("status", "attempts"), ("created_at", "delivered_at"), ("due_at", "tries"),
     )  # fmt: skip
-    readonly_fields = ("receiver_link", "partner", "message_link")
+    readonly_fields = (
+        "receiver_link", "partner", "message_link", "type_name", "full_subject", "due_at",
+    )  # fmt: skip
     actions = ("resend_selected",)
     actions_detail = ("resend",)
     change_form_outer_after_template = "backoffice/webhook_delivery.html"
@@ -96,6 +112,16 @@ class WebhookDeliveryAdmin(FoundByMessage, ReadOnlyAdmin):
         return delivery is None or (
             delivery.endpoint.deleted_at is None and delivery.endpoint.status in SENDING
         )
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """With what tells the two counts apart."""
+        return super().get_form(request, obj, change, **{"help_texts": HELP_TEXTS, **kwargs})
+
+    def state_of_row(self, row: WebhookDelivery) -> str:
+        """Its endpoint's."""
+        return f"{row.endpoint._meta.verbose_name}: {endpoint_state(row.endpoint)}"
 
     def change_view(
         self,
@@ -194,12 +220,22 @@ class WebhookDeliveryAdmin(FoundByMessage, ReadOnlyAdmin):
         return str(delivery.endpoint.partner)
 
     @display(description=_("message"))
-    def message_link(self, delivery: WebhookDelivery) -> SafeString | str:
+    def message_link(self, delivery: WebhookDelivery) -> SafeString:
         """To the message, while it is kept."""
         message = Message.objects.filter(message_id=delivery.message_id).first()
         if message is None:
-            return delivery.message_id
+            return wrapped(delivery.message_id)
         return link_to(page_of(message), delivery.message_id)
+
+    @display(description=_("type"))
+    def type_name(self, delivery: WebhookDelivery) -> SafeString:
+        """All of it."""
+        return wrapped(delivery.type)
+
+    @display(description=_("subject"))
+    def full_subject(self, delivery: WebhookDelivery) -> SafeString:
+        """All of it."""
+        return wrapped(delivery.subject)
 
     @display(description=_("type"), is_header=True)
     def kind(self, delivery: WebhookDelivery) -> tuple[str, str]:
@@ -210,6 +246,11 @@ class WebhookDeliveryAdmin(FoundByMessage, ReadOnlyAdmin):
     def status_badge(self, delivery: WebhookDelivery) -> tuple[str, str]:
         """A badge."""
         return delivery.status, delivery.get_status_display()
+
+    @display(description=_("next attempt at"))
+    def due_at(self, delivery: WebhookDelivery) -> str:
+        """As far as it is known: not while its endpoint is failing or disabled."""
+        return display_for_value(next_attempt_of(delivery, delivery.endpoint), "-")
 
 
 def _resend(delivery: WebhookDelivery, *, actor: str) -> None:

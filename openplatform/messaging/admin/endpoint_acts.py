@@ -17,7 +17,7 @@ from openplatform.core.admin.decorators import action
 from openplatform.core.admin.form_pages import Values, answer_form_page
 from openplatform.core.admin.model_admins import ReadOnlyAdmin
 from openplatform.core.errors import type_of_text
-from openplatform.messaging.admin.shown import page_of
+from openplatform.messaging.admin.shown import endpoint_state, page_of
 from openplatform.messaging.forms import (
     EndpointForm,
     EndpointTermsForm,
@@ -35,6 +35,10 @@ from openplatform.messaging.services.endpoints import (
 from openplatform.messaging.services.resending import replay, send_test
 
 CHANGE = "messaging.change_webhookendpoint"
+SHOWN_BEFORE = _(
+    "The secret was shown once and is not shown again. Nothing new was made; if it was not copied,"
+    " “Replace the secret” makes another one."
+)
 Status = WebhookEndpoint.Status
 
 
@@ -61,6 +65,10 @@ class EndpointActs(ReadOnlyAdmin):
         """Whoever may delete endpoints, once."""
         return self._may(request, "messaging.delete_webhookendpoint", object_id)
 
+    def state_of_row(self, row: WebhookEndpoint) -> str:
+        """With the reason."""
+        return endpoint_state(row)
+
     def add_view(
         self,
         request: HttpRequest,
@@ -74,7 +82,10 @@ class EndpointActs(ReadOnlyAdmin):
         def call(values: Values) -> HttpResponse:
             terms = {name: value for name, value in values.items() if name != "partner"}
             endpoint, secret = create_endpoint(
-                partner_id=values["partner"].pk, actor=request.user.get_username(), **terms
+                partner_id=values["partner"].pk,
+                actor=request.user.get_username(),
+                is_staff=True,
+                **terms,
             )
             return self._show_once(request, endpoint, secret, _("The new webhook endpoint"))
 
@@ -90,6 +101,7 @@ class EndpointActs(ReadOnlyAdmin):
             intro=_(
                 "It is sent what comes from now on. Its secret is shown once, on the next page."
             ),
+            told_when_repeated=SHOWN_BEFORE,
         )
 
     @action(description=_("Change"), permissions=["edit"], url_path="edit", icon="edit")
@@ -142,6 +154,7 @@ class EndpointActs(ReadOnlyAdmin):
                 " 24 hours, so that the receiver can change over without a pause. One that was"
                 " replaced before that no longer signs."
             ),
+            told_when_repeated=SHOWN_BEFORE,
         )
 
     @action(
@@ -228,7 +241,8 @@ class EndpointActs(ReadOnlyAdmin):
             done=_("The webhook endpoint is disabled; its messages wait"),
             intro=_(
                 "Nothing is sent there; its messages wait up to 30 days. Only an operator can"
-                " enable it again. The merchant finds a message about it in its feed."
+                " enable it again, or add another one at this address. The merchant finds a message"
+                " about it in its feed."
             ),
         )
 
@@ -272,6 +286,7 @@ class EndpointActs(ReadOnlyAdmin):
             intro=_(
                 "Nothing is sent there any more, and its secret and headers are gone. What was sent"
                 " can be looked at for 30 days. The merchant's feed has all messages as before."
+                " Only an operator can add another one at this address."
             ),
             is_danger=True,
         )

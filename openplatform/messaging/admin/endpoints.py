@@ -19,7 +19,12 @@ from openplatform.core.admin.decorators import display
 from openplatform.core.errors import type_of_text
 from openplatform.messaging.admin.console import console_of
 from openplatform.messaging.admin.endpoint_acts import EndpointActs
-from openplatform.messaging.admin.shown import ENDPOINT_COLOURS, described, endpoint_badge
+from openplatform.messaging.admin.shown import (
+    ENDPOINT_COLOURS,
+    described,
+    endpoint_badge,
+    endpoint_state,
+)
 from openplatform.messaging.figures import list_last_successes, list_troubled_endpoints
 from openplatform.messaging.headers import masked_headers
 from openplatform.messaging.models import WebhookEndpoint
@@ -149,9 +154,7 @@ class WebhookEndpointAdmin(EndpointActs):
     @display(description=_("status"))
     def status_name(self, endpoint: WebhookEndpoint) -> str:
         """In words, with the reason."""
-        _state, name = endpoint_badge(endpoint)
-        reason = endpoint.get_disabled_reason_display() if endpoint.disabled_reason else ""
-        return f"{name}: {reason}" if reason else str(name)
+        return endpoint_state(endpoint)
 
     @display(description=_("waiting messages"))
     def waiting(self, endpoint: WebhookEndpoint) -> str:

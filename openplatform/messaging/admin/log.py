@@ -20,7 +20,13 @@ from openplatform.messaging.admin.filters import (
     sequence_of,
     subjects_of,
 )
-from openplatform.messaging.admin.shown import described, link_to, partner_keys, readable
+from openplatform.messaging.admin.shown import (
+    described,
+    link_to,
+    partner_keys,
+    readable,
+    wrapped,
+)
 from openplatform.messaging.models import Message, MessageCursor, Outbox
 
 
@@ -60,10 +66,10 @@ class MessageAdmin(FoundByMessage, ReadOnlyAdmin):
     sortable_by = ()
     partner_path = "partner"
     fields = (
-        ("partner", "sequence"), ("message_id", "delivery_link"), ("type", "subject"), "content",
-        "created_at",
+        ("partner", "sequence"), ("full_id", "delivery_link"), ("type_name", "full_subject"),
+        "content", "created_at",
     )  # fmt: skip
-    readonly_fields = ("content", "delivery_link")
+    readonly_fields = ("full_id", "delivery_link", "type_name", "full_subject", "content")
 
     def list_meant(self, text: str) -> Iterator[QuerySet[Message]]:
         """By id, by subject, or by sequence with every partner."""
@@ -77,6 +83,21 @@ class MessageAdmin(FoundByMessage, ReadOnlyAdmin):
     def content(self, message: Message) -> SafeString:
         """With Chinese as it is."""
         return readable(message.data)
+
+    @display(description=_("message id"))
+    def full_id(self, message: Message) -> SafeString:
+        """All of it."""
+        return wrapped(message.message_id)
+
+    @display(description=_("type"))
+    def type_name(self, message: Message) -> SafeString:
+        """All of it."""
+        return wrapped(message.type)
+
+    @display(description=_("subject"))
+    def full_subject(self, message: Message) -> SafeString:
+        """All of it."""
+        return wrapped(message.subject)
 
     @display(description=_("webhook deliveries"))
     def delivery_link(self, message: Message) -> SafeString:

@@ -40,6 +40,13 @@ def endpoint_badge(endpoint: WebhookEndpoint) -> tuple[str, type_of_text]:
     return endpoint.status, endpoint.get_status_display()
 
 
+def endpoint_state(endpoint: WebhookEndpoint) -> str:
+    """The same in words, with the reason."""
+    _state, name = endpoint_badge(endpoint)
+    reason = endpoint.get_disabled_reason_display() if endpoint.disabled_reason else ""
+    return f"{name}: {reason}" if reason else str(name)
+
+
 def partner_keys(**terms: Any) -> list[int]:
     """The keys of partners; their app stands above this one."""
     partners: QuerySet[Any] = Message.partner.field.related_model._default_manager.filter(**terms)
@@ -55,5 +62,13 @@ def page_of(row: Model) -> str:
 def link_to(url: str, text: str) -> SafeString:
     """A link within a page."""
     return format_html(
-        '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, text
+        '<a class="text-primary-600 dark:text-primary-500" style="overflow-wrap: anywhere"'
+        ' href="{}">{}</a>',
+        url,
+        text,
     )
+
+
+def wrapped(text: str) -> SafeString:
+    """An id or a name that goes on in the next line where there is no room."""
+    return format_html('<span style="overflow-wrap: anywhere">{}</span>', text)

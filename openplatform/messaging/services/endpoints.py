@@ -36,6 +36,7 @@ from openplatform.messaging.messages import ENDPOINT_DISABLED
 from openplatform.messaging.models import MessageCursor, WebhookEndpoint
 from openplatform.messaging.models.webhooks import MAX_DESCRIPTION, MAX_URL
 from openplatform.messaging.selectors import get_endpoint, list_endpoints, list_progress
+from openplatform.messaging.services.barring import require_free_address, require_not_barred
 from openplatform.messaging.services.publishing import publish
 from openplatform.messaging.signatures import new_secret
 from openplatform.messaging.types import TYPES
@@ -87,16 +88,22 @@ def create_endpoint(
     description: str,
     headers: Mapping[str, str],
     actor: str,
+    is_staff: bool = False,
 ) -> tuple[WebhookEndpoint, str]:
     """A new endpoint, which is sent what comes from now on, and its secret, to be shown once.
 
     :param types: of messages; none: all of them.
     :param headers: sent with every message.
+    :param is_staff: where an operator disabled the last endpoint of the partner, or deleted it,
+        only an operator adds another.
     :raises Refusal: with a fault for each part that does not hold.
     :raises TooManyItems: when the partner has 20 of them.
+    :raises WebhookEndpointDisabled: when an operator disabled what a merchant would have again.
     """
     terms = check_terms(url=url, types=types, description=description, headers=headers)
-    return transactional(add_endpoint)(partner_id=partner_id, terms=terms, actor=actor)
+    return transactional(add_endpoint)(
+        partner_id=partner_id, terms=terms, actor=actor, is_staff=is_staff
+    )
 
 
 def change_endpoint(
@@ -118,7 +125,8 @@ def change_endpoint(
     :param is_staff: what an operator disables, only an operator enables.
     :raises NotFound: when the partner has no such endpoint.
     :raises Refusal: with a fault for each part that does not hold.
-    :raises WebhookEndpointDisabled: when an operator disabled what a merchant would enable.
+    :raises WebhookEndpointDisabled: when an operator disabled what a merchant would enable, or
+        move away, or the last endpoint at the new address.
     """
     kept = get_endpoint(partner_id=partner_id, endpoint_id=endpoint_id)
     terms = check_terms(url=url, types=types, description=description, headers=headers, of=kept)
@@ -211,15 +219,20 @@ def check_terms(
     )
 
 
-def add_endpoint(*, partner_id: int, terms: Terms, actor: str) -> tuple[WebhookEndpoint, str]:
+def add_endpoint(
+    *, partner_id: int, terms: Terms, actor: str, is_staff: bool = False
+) -> tuple[WebhookEndpoint, str]:
     """Step: a new endpoint on terms that were checked, and its secret.
 
     :raises TooManyItems: when the partner has 20 of them.
     :raises NotFound: when there is no such partner.
+    :raises WebhookEndpointDisabled: see :func:`create_endpoint`.
     """
     require_transaction()
     if send(LOCK_PARTNER, [partner_id]).row() is None:
         raise NotFound(pointer="/partner")
+    if not is_staff:
+        require_free_address(partner_id=partner_id, url=terms.url or "")
     if list_endpoints(partner_id=partner_id).count() >= MAX_ENDPOINTS:
         raise TooManyItems(
             _("A partner has at most %(maximum)s webhook endpoints") % {"maximum": MAX_ENDPOINTS},
@@ -254,12 +267,15 @@ def alter_endpoint(
 
     :raises NotFound: when the partner has no such endpoint.
     :raises FieldInvalid: when the value of a header was to be kept that is gone by now.
-    :raises WebhookEndpointDisabled: when an operator disabled what a merchant would enable.
+    :raises WebhookEndpointDisabled: see :func:`change_endpoint`.
     """
     endpoint = lock_endpoint(endpoint_id=endpoint_id, partner_id=partner_id)
     changes = _changed_terms(endpoint, terms)
     if "url" in changes:  # what the old receiver did, or asked for, says nothing of the new one
         changes["paused_until"] = None
+        if not is_staff:
+            require_not_barred(endpoint)  # moved away, it would leave its address free again
+            require_free_address(partner_id=partner_id, url=changes["url"])
     was_disabled = endpoint.status == Status.DISABLED
     changes |= _changed_status(endpoint, status, is_staff=is_staff)
     if not changes:
