@@ -76,8 +76,11 @@ class KeyCache:
         known = self._known.get(digest)
         started = time.monotonic()
         if known is not None:
+            is_in_use = started - known.used_at < WARM_SECONDS
             known.used_at = started
-            if started - known.read_at >= KEEP_SECONDS:
+            # One that comes back is read alone: looking over all the others with each of many that
+            # do would take longer the more there are.
+            if is_in_use and started - known.read_at >= KEEP_SECONDS:
                 self._look_over(started)
                 known = self._known.get(digest)
             if known is not None and started - known.read_at < KEEP_SECONDS:

@@ -9,13 +9,13 @@ from openplatform.core.clock import PLATFORM_ZONE
 
 # Crockford's base 32: no I, L, O, U, so nothing is misheard or misread.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+OF_BYTE = (ALPHABET * 8).encode()  # the character of a byte: of its last five bits
 RANDOM_LENGTH = 10  # 50 bits
 
 
 def random_text(length: int = RANDOM_LENGTH) -> str:
     """``length`` characters of five random bits each."""
-    number = secrets.randbits(5 * length)
-    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(0, 5 * length, 5))
+    return secrets.token_bytes(length).translate(OF_BYTE).decode()
 
 
 def dated_no(prefix: str, at: datetime) -> str:

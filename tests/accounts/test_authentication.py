@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
+from accounts.api import authentication
 from accounts.api.authentication import KEEP_SECONDS, KEYS
 from accounts.models import ApiKey
 from accounts.services.keys import create_key, revoke_key, rotate_key
@@ -294,3 +295,20 @@ def test_key_is_read_once_when_requests_follow_within_a_second(merchant: Merchan
             merchant.api.get("/account")
 
     assert [query for query in queries if "accounts_apikey" in query["sql"]] == []
+
+
+def test_key_is_read_alone_when_it_comes_back_after_a_pause(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "WARM_SECONDS", 0.0)  # so that a second is a pause
+    merchant.api.get("/account")
+
+    time.sleep(KEEP_SECONDS)
+    with CaptureQueriesContext(connection) as queries:
+        response = merchant.api.get("/account")
+
+    assert response.status_code == 200
+    about_keys = [query["sql"] for query in queries if "accounts_apikey" in query["sql"]]
+    assert [("WHERE key.digest = " in sql, "unnest" in sql) for sql in about_keys] == [
+        (True, False)
+    ]

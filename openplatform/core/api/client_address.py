@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 from django.conf import settings
 from django.http import HttpRequest
 
-from openplatform.core.networks import TrustedProxies, read_address, read_forwarded
+from openplatform.core.networks import Address, TrustedProxies, read_address, read_forwarded
 
 
 def address_of(request: HttpRequest) -> str:
@@ -17,7 +19,7 @@ def address_of(request: HttpRequest) -> str:
     proxy's own address for it would open whatever is allowed to the proxy.
     """
     trusted: TrustedProxies = settings.TRUSTED_PROXIES
-    found = read_address(request.META.get("REMOTE_ADDR", ""))
+    found = _read_peer(request.META.get("REMOTE_ADDR", ""))
     forwarded = request.META.get(settings.CLIENT_ADDRESS_HEADER, "")
     if trusted.trusts(found) and forwarded.strip():
         for entry in reversed(forwarded.split(",")):
@@ -25,3 +27,8 @@ def address_of(request: HttpRequest) -> str:
             if found is None or not trusted.trusts(found):
                 break
     return "" if found is None else str(found)
+
+
+@functools.lru_cache(maxsize=1000)  # the same peers again and again, in front a proxy or two
+def _read_peer(text: str) -> Address | None:
+    return read_address(text)

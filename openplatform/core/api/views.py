@@ -27,11 +27,16 @@ class PartnerAPIView(APIView):
     required_scope: ClassVar[Scope | None]
     # No OPTIONS: it is refused, so ``Allow`` must not offer it.
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+    format_kwarg = None  # of negotiation, which DRF sets when it looks for a suffix
     admitted: Caller | None = None  # who calls, once within its limits
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse callers who may not call; only then is the body read."""
-        super().initial(request, *args, **kwargs)
+        # DRF's own, less what we have none of: suffixes, versions and its throttles.
+        negotiated = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
+        self.perform_authentication(request)
+        self.check_permissions(request)
         run_last_check(request._request)
         takes_uploads = any(issubclass(parser, UploadParser) for parser in self.parser_classes)
         read_chunked_body(request._request, takes_uploads=takes_uploads)

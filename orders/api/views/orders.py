@@ -14,6 +14,7 @@ from openplatform.core import clock
 from openplatform.core.api.caller import actor_of, caller_of
 from openplatform.core.api.fields import EmptyRequest, read_body
 from openplatform.core.api.filters import require_known_parameters
+from openplatform.core.api.last_checks import has_body
 from openplatform.core.api.views import PartnerAPIView
 from openplatform.core.scopes import Scope
 from openplatform.idempotency.api.headers import (
@@ -98,7 +99,8 @@ class _Action(Protocol):
 def _act(service: _Action, request: Request, order_no: str) -> HttpResponse:
     """An action on an order: no body, an Idempotency-Key if the caller likes."""
     require_known_parameters(request)
-    read_body(EMPTY, request.data)
+    if has_body(request._request):
+        read_body(EMPTY, request.data)
     answer = service(
         partner_id=caller_of(request).partner_id,
         order_no=order_no,
