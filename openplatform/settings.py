@@ -223,8 +223,8 @@ SPECTACULAR_SETTINGS = {
     "follow shipments, read messages and the ledger.\n\n"
     "- Money is a string with two decimals, tax included; codes and numbers are strings; "
     "quantities are integers; times are RFC 3339 with offset.\n"
-    "- A field that is null is as good as left out, but for a flag, which is `true` or `false`; a "
-    "field that is not known is refused.\n"
+    "- A field that is null is as good as left out, but for a flag, which is `true` or `false`, "
+    "and in a `PATCH`, where null is refused; a field that is not known is refused.\n"
     "- Errors are RFC 9457 problems. `errors[].pointer` is a JSON pointer into the body "
     "(`/items/0/sku`), `?name` for a query parameter, the name of a header, or empty for the "
     "request as a whole.\n"
@@ -244,12 +244,14 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENFORCE_NON_BLANK_FIELDS": True,
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "orders.states.OrderStatus.choices",
         "SuborderStatus": "orders.states.SuborderStatus.choices",
         "ParcelStatus": "openplatform.connectors.parcels.ParcelStatus.choices",
         "WebhookEndpointStatus": "openplatform.messaging.api.events.ENDPOINT_STATUSES",
         "WebhookDisabledReason": "openplatform.messaging.api.events.DISABLED_REASONS",
+        "WantedWebhookEndpointStatus": "openplatform.messaging.api.requests.WANTED_STATUSES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

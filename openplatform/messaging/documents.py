@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
+from openplatform.core import clock
 from openplatform.core.clock import to_text
 from openplatform.messaging.headers import masked_headers
 from openplatform.messaging.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -13,7 +15,11 @@ from openplatform.messaging.models import WebhookAttempt, WebhookDelivery, Webho
 def endpoint_document(
     endpoint: WebhookEndpoint, *, last_delivered_sequence: int, backlog: int
 ) -> dict[str, Any]:
-    """An endpoint as its partner sees it; header values are masked, the secret is left out."""
+    """An endpoint as its partner sees it; header values are masked, the secret is left out.
+
+    Nothing is sent before ``next_attempt_at``: while it fails, the next request that probes it is
+    due then; else its receiver asked for it. Null: there is nothing to wait for.
+    """
     return {
         "id": endpoint.endpoint_id,
         "url": endpoint.url,
@@ -23,6 +29,7 @@ def endpoint_document(
         "status": endpoint.status,
         "disabled_reason": endpoint.disabled_reason or None,
         "failing_since": to_text(endpoint.failing_since),
+        "next_attempt_at": to_text(_pause_of(endpoint)),
         "last_delivered_sequence": last_delivered_sequence,
         "backlog": backlog,
         "created_at": to_text(endpoint.created_at),
@@ -31,21 +38,26 @@ def endpoint_document(
 
 
 def endpoint_notice(endpoint: WebhookEndpoint, *, last_delivered_sequence: int) -> dict[str, Any]:
-    """The data of a message about an endpoint: its document without headers and backlog.
+    """The data of a message about an endpoint: its document without headers, backlog and plans.
 
-    Other endpoints of the partner are sent it as well, so nothing of the credentials is in it.
+    Other endpoints of the partner are sent it as well, so nothing of the credentials is in it; and
+    when it is tried next is past by the time that it is read.
     """
     document = endpoint_document(
         endpoint, last_delivered_sequence=last_delivered_sequence, backlog=0
     )
-    del document["headers"], document["backlog"]
+    del document["headers"], document["backlog"], document["next_attempt_at"]
     return {"endpoint": document}
 
 
 def delivery_document(
-    delivery: WebhookDelivery, attempts: Iterable[WebhookAttempt]
+    delivery: WebhookDelivery, attempts: Iterable[WebhookAttempt], *, endpoint: WebhookEndpoint
 ) -> dict[str, Any]:
-    """A delivery with the attempts given."""
+    """A delivery of an endpoint's with the attempts given.
+
+    ``next_attempt_at`` is null also while it is not known: it waits until its endpoint takes
+    messages again.
+    """
     return {
         "id": delivery.message_id,
         "sequence": delivery.sequence,
@@ -54,9 +66,24 @@ def delivery_document(
         "status": delivery.status,
         "created_at": to_text(delivery.created_at),
         "delivered_at": to_text(delivery.delivered_at),
-        "next_attempt_at": to_text(delivery.next_attempt_at),
+        "next_attempt_at": to_text(next_attempt_of(delivery, endpoint)),
         "attempts": [attempt_document(attempt) for attempt in attempts],
     }
+
+
+def next_attempt_of(delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> datetime | None:
+    """When a delivery is due, as far as that is known. What was asked for by name waits for none
+    of its endpoint's pauses; anything else waits, and for how long a failing or disabled endpoint
+    does so nobody can tell.
+    """
+    moment = delivery.next_attempt_at
+    if moment is None or endpoint.status == WebhookEndpoint.Status.DISABLED:
+        return None
+    if delivery.is_wanted_now:
+        return moment
+    if endpoint.status == WebhookEndpoint.Status.FAILING:
+        return None
+    return max(moment, _pause_of(endpoint) or moment)
 
 
 def attempt_document(attempt: WebhookAttempt) -> dict[str, Any]:
@@ -71,6 +98,12 @@ def attempt_document(attempt: WebhookAttempt) -> dict[str, Any]:
         "answer": attempt.answer,
         "next_attempt_at": to_text(attempt.next_attempt_at),
     }
+
+
+def _pause_of(endpoint: WebhookEndpoint) -> datetime | None:
+    """Until when nothing is sent there; a pause that is over is none."""
+    until = endpoint.paused_until
+    return until if until is not None and until > clock.now() else None
 
 
 def endpoint_subject(endpoint_id: str) -> str:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from openplatform.core.clock import to_text
-from openplatform.core.errors import NotFound
+from openplatform.core.errors import FieldInvalid, NotFound
 from openplatform.core.statements import send
 from openplatform.messaging.documents import delivery_document, endpoint_document
 from openplatform.messaging.errors import CursorExpired
@@ -24,6 +25,7 @@ from openplatform.messaging.models import (
 )
 
 SHOWN_ATTEMPTS = 20  # of a delivery
+NOT_YET = _("There is no message with this sequence yet")
 # Messages behind an endpoint that are looked at one by one when it is counted what it wants of
 # them; those further on count whatever their type. A look at a month's messages takes seconds.
 COUNTED_MESSAGES = 10_000
@@ -103,6 +105,8 @@ def get_feed(*, partner_id: int, after: int | None, types: list[str], limit: int
     left out, so a quiet type does not make the caller read the same stretch again.
 
     :raises CursorExpired: when messages behind ``after`` are gone, with the oldest kept.
+    :raises FieldInvalid: for an ``after`` beyond the last there is, with ``head``: it is of another
+        platform's log, or of later than what this one was restored to.
     """
     cursor = MessageCursor.objects.filter(pk=partner_id).first()
     head = cursor.last_sequence if cursor else 0  # read first: what comes later waits for next time
@@ -111,6 +115,8 @@ def get_feed(*, partner_id: int, after: int | None, types: list[str], limit: int
     first_kept = head + 1 if oldest is None else oldest
     if after is None:
         after = first_kept - 1
+    elif after > head:
+        raise FieldInvalid(NOT_YET, pointer="?after", head=head)
     elif after < first_kept - 1:
         raise CursorExpired(oldest=first_kept)
     rows = kept.filter(sequence__gt=after, sequence__lte=head)
@@ -118,7 +124,7 @@ def get_feed(*, partner_id: int, after: int | None, types: list[str], limit: int
         rows = rows.filter(type__in=types)
     page = list(rows[: limit + 1])
     shown = page[:limit]
-    next_after = shown[-1].sequence if len(page) > limit else max(head, after)
+    next_after = shown[-1].sequence if len(page) > limit else head
     return {
         "results": [message_document(message) for message in shown],
         "head": head,
@@ -193,14 +199,19 @@ def list_deliveries(endpoint: WebhookEndpoint) -> QuerySet[WebhookDelivery]:
     return WebhookDelivery.objects.filter(endpoint=endpoint).order_by("-sequence")
 
 
-def list_delivery_documents(deliveries: Collection[WebhookDelivery]) -> list[dict[str, Any]]:
-    """Deliveries, in this order, each with its last 20 attempts, the newest first."""
+def list_delivery_documents(
+    deliveries: Collection[WebhookDelivery], *, endpoint: WebhookEndpoint
+) -> list[dict[str, Any]]:
+    """An endpoint's deliveries, in this order, each with its last 20 attempts, the newest first."""
     ids = [delivery.pk for delivery in deliveries]
     attempts: dict[int, list[WebhookAttempt]] = defaultdict(list)
     found = WebhookAttempt.objects.raw(ATTEMPTS, {"ids": ids, "limit": SHOWN_ATTEMPTS})
     for attempt in found:
         attempts[attempt.delivery_id].append(attempt)
-    return [delivery_document(delivery, attempts[delivery.pk]) for delivery in deliveries]
+    return [
+        delivery_document(delivery, attempts[delivery.pk], endpoint=endpoint)
+        for delivery in deliveries
+    ]
 
 
 class Tellable(Protocol):

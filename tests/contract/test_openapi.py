@@ -41,6 +41,14 @@ def test_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
 
 
+def test_what_is_asked_is_named_a_request_once(document: dict[str, Any]) -> None:
+    names = document["components"]["schemas"].keys()
+
+    assert {"ChangeWebhookEndpointRequest", "PlaceOrderRequest"} <= names
+    assert "WantedWebhookEndpointStatus" in names
+    assert [name for name in names if "RequestRequest" in name or "Patched" in name] == []
+
+
 def test_every_operation_describes_a_success_and_the_problem(document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
         for method, operation in item.items():

@@ -138,6 +138,20 @@ def test_null_is_as_good_as_left_out_when_the_field_is_unknown() -> None:
     }
 
 
+def test_null_is_refused_when_a_request_takes_none() -> None:
+    class ChangeRequest(RequestSerializer):
+        takes_null = False
+
+        no = CodeField(required=False)
+        text = TextField(required=False, allow_blank=True)
+
+    assert faults_of({"no": None, "other": None, "text": ""}, ChangeRequest()) == [
+        ("/other", "unknown_field"),
+        ("/no", "field_invalid"),
+    ]
+    assert read_body(ChangeRequest(), {"text": ""}) == {"text": ""}
+
+
 def test_field_is_required_when_it_is_null() -> None:
     assert faults_of({"lines": [{"sku": None, "quantity": None}]}) == [
         ("/lines/0/sku", "field_required"),

@@ -220,6 +220,10 @@ class RequestSerializer(serializers.Serializer[Any]):
     the placing of an order.
     """
 
+    # Whether null is as good as left out. Not where a part that is left out stays as it is: null
+    # would be meant to clear it, and believed to have done so.
+    takes_null = True
+
     default_error_messages = {"invalid": _("An object is expected here")}
 
     class Meta:
@@ -234,7 +238,8 @@ class RequestSerializer(serializers.Serializer[Any]):
                 name,
                 field,
                 may_be_left_out=not field.required and field.default is empty,
-                may_be_null=not isinstance(field, FlagField),  # the others take it as left out
+                # The others take it as left out.
+                may_be_null=self.takes_null and not isinstance(field, FlagField),
                 check=getattr(self, f"validate_{name}", None),
             )
             for name, field in self.fields.items()
@@ -251,7 +256,9 @@ class RequestSerializer(serializers.Serializer[Any]):
         value: dict[str, Any] = {}
         faults: dict[str, Any] = {}
         if unknown := data.keys() - self._known:
-            named = sorted(name for name in unknown if data[name] is not None)[:MAX_UNKNOWN]
+            named = sorted(
+                name for name in unknown if data[name] is not None or not self.takes_null
+            )[:MAX_UNKNOWN]
             title = str(errors.UnknownField.title)
             faults = {name: [ErrorDetail(title, "unknown_field")] for name in named}
         for name, field, may_be_left_out, may_be_null, check in self._taken:
@@ -260,6 +267,9 @@ class RequestSerializer(serializers.Serializer[Any]):
                 if may_be_left_out:
                     continue
                 given = empty
+            if given is None:
+                faults[name] = [ErrorDetail(str(errors.FieldInvalid.title), "field_invalid")]
+                continue
             try:
                 taken = field.run_validation(given)
                 if check is not None:

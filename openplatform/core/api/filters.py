@@ -49,6 +49,8 @@ def require_known_parameters(request: Request, *known: str) -> None:
     :raises Refusal: ``filter_not_allowed`` for each query parameter not named here, then
         ``field_invalid`` for each that comes twice, of which one would be lost in silence.
     """
+    if not request._request.META.get("QUERY_STRING"):
+        return  # most requests: nothing to take apart
     unknown = sorted(set(request.query_params) - set(known))
     refuse_if([FilterNotAllowed(pointer=f"?{name[:64]}") for name in unknown])
     repeated = [name for name, values in request.query_params.lists() if len(values) > 1]
@@ -81,10 +83,14 @@ def _bind(
 ) -> Any:
     require_known_parameters(request, *filterset.base_filters, *PARAMETERS)
     bound = filterset(request.query_params, queryset=queryset)
+    may_be_empty = {
+        name for name, one in filterset.base_filters.items() if getattr(one, "takes_empty", False)
+    }
     faults: list[DomainError] = [
         StringInvalid(pointer=f"?{name}") if "\0" in value else FieldInvalid(pointer=f"?{name}")
         for name, value in request.query_params.items()
-        if name != "cursor" and (not value or len(value) > MAX_TEXT or "\0" in value)
+        if name != "cursor"
+        and (not (value or name in may_be_empty) or len(value) > MAX_TEXT or "\0" in value)
     ]
     if not faults and not bound.is_valid():
         faults = [FieldInvalid(pointer=f"?{name}") for name in bound.errors]

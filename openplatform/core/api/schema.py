@@ -47,6 +47,11 @@ class OperationSchema(AutoSchema):
     def get_operation_id(self) -> str:
         return cast("PartnerAPIView", self.view).operation
 
+    def get_serializer_name(self, serializer: Any, direction: str) -> str:
+        """What is called a request in the code is not called so twice in the document."""
+        name = type(serializer).__name__
+        return name.removesuffix("Request") if direction == "request" else name
+
     def get_summary(self) -> str:
         view = getattr(self.view, "by_method", {}).get(self.method, type(self.view))
         return str(view.__doc__).partition("\n")[0].rstrip(".")

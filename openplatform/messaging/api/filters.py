@@ -26,6 +26,7 @@ class TypesFilter(django_filters.Filter):
     """Types of messages, separated by commas."""
 
     field_class = _TypesField
+    takes_empty = True  # none named: any; the feed reads it so, too
 
 
 class WebhookDeliveryFilter(django_filters.FilterSet):

@@ -17,6 +17,11 @@ from openplatform.messaging.models.webhooks import MAX_DESCRIPTION, MAX_URL
 
 MAX_TYPES = 100
 MAX_SEQUENCE = 10**18 - 1
+# Named for the OpenAPI document: what a partner may set; that it fails is ours to say.
+WANTED_STATUSES = [
+    (status.value, status.label)
+    for status in (WebhookEndpoint.Status.ENABLED, WebhookEndpoint.Status.DISABLED)
+]
 
 
 @extend_schema_field(
@@ -111,12 +116,14 @@ class CreateWebhookEndpointRequest(RequestSerializer):
 class ChangeWebhookEndpointRequest(RequestSerializer):
     """``PATCH /webhook-endpoints/{id}``; what is left out stays as it is."""
 
+    takes_null = False
+
     url = TextField(max_length=MAX_URL, required=False, help_text="https, to a public host")
     types = TypesField(required=False)
     description = TextField(max_length=MAX_DESCRIPTION, required=False, allow_blank=True)
     headers = HeadersField(required=False)
     status = CodedChoiceField(
-        [WebhookEndpoint.Status.ENABLED.value, WebhookEndpoint.Status.DISABLED.value],
+        WANTED_STATUSES,
         required=False,
         help_text="Enabled, what waits is sent in its order; disabled, it waits",
     )

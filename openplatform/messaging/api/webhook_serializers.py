@@ -28,6 +28,13 @@ class WebhookEndpointSerializer(serializers.Serializer[Any]):
         WebhookEndpoint.DisabledReason.choices, allow_null=True
     )
     failing_since = serializers.DateTimeField(allow_null=True)
+    next_attempt_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text=(
+            "Nothing is sent before: while it fails, it is probed again then, else its receiver"
+            " asked for it. Null: nothing to wait for"
+        ),
+    )
     last_delivered_sequence = serializers.IntegerField(
         help_text="Everything up to it was delivered, set aside, or not wanted"
     )
@@ -78,7 +85,10 @@ class WebhookDeliverySerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(WebhookDelivery.Status.choices)
     created_at = serializers.DateTimeField()
     delivered_at = serializers.DateTimeField(allow_null=True)
-    next_attempt_at = serializers.DateTimeField(allow_null=True)
+    next_attempt_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Null also while its endpoint is failing or disabled: nobody knows yet",
+    )
     attempts = WebhookAttemptSerializer(many=True, help_text="The last 20, the newest first")
 
 

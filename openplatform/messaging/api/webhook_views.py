@@ -131,7 +131,7 @@ class ChangeWebhookEndpointView(PartnerAPIView):
         responses={200: WebhookEndpointSerializer},
     )
     def patch(self, request: Request, endpoint_id: str) -> HttpResponse:
-        """Change what is named; what is left out, or null, stays as it is.
+        """Change what is named; what is left out stays as it is; null is refused.
 
         Up to 200 messages are taken up ahead: those of types that it no longer takes may still
         come. `enabled` ends a failing state as well: what waits is sent at once, in its order.
@@ -280,7 +280,7 @@ class ListWebhookDeliveriesView(PartnerAPIView):
         if (before := number_after(page)) is not None:
             deliveries = deliveries.filter(sequence__lt=before)
         rows = list(deliveries[: page.limit + 1])
-        documents = selectors.list_delivery_documents(rows)
+        documents = selectors.list_delivery_documents(rows, endpoint=endpoint)
         return Response(
             page_body(
                 request,

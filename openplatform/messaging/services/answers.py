@@ -161,7 +161,8 @@ def answer_resend(
         delivery = resending.send_once_more(
             endpoint_id=endpoint_id, partner_id=partner_id, message_id=message_id, actor=actor
         )
-        (document,) = list_delivery_documents([delivery])
+        endpoint = get_endpoint(partner_id=partner_id, endpoint_id=endpoint_id)
+        (document,) = list_delivery_documents([delivery], endpoint=endpoint)
         return _Written(ACCEPTED, document)
 
     return _answer_once(replay, write)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db.models.functions import Now
-from django.utils.translation import gettext_lazy as _
 
 from openplatform.audit.services.recording import record_change
 from openplatform.core.errors import FieldInvalid, NotFound
@@ -15,6 +14,7 @@ from openplatform.messaging.errors import CursorExpired, MessageExpired, Webhook
 from openplatform.messaging.messages import TEST_PING
 from openplatform.messaging.models import Message, WebhookDelivery, WebhookEndpoint
 from openplatform.messaging.selectors import (
+    NOT_YET,
     count_wanted,
     get_endpoint,
     get_range,
@@ -50,7 +50,7 @@ def replay(*, endpoint_id: str, partner_id: int, after_sequence: int, actor: str
     the endpoint fails or is disabled, all of them wait.
 
     :raises NotFound: when the partner has no such endpoint.
-    :raises FieldInvalid: for a sequence beyond the last there is, with ``maximum``.
+    :raises FieldInvalid: for a sequence beyond the last there is, with ``head``.
     :raises CursorExpired: when messages behind it are gone, with the oldest kept.
     """
     return go_back(
@@ -92,11 +92,7 @@ def go_back(*, endpoint_id: str, partner_id: int, after_sequence: int, actor: st
     endpoint = lock_endpoint(endpoint_id=endpoint_id, partner_id=partner_id)
     oldest, head = get_range(partner_id=partner_id)
     if after_sequence > head:
-        raise FieldInvalid(
-            _("There is no message with this sequence yet"),
-            pointer="/after_sequence",
-            maximum=head,
-        )
+        raise FieldInvalid(NOT_YET, pointer="/after_sequence", head=head)
     if after_sequence < oldest - 1:
         raise CursorExpired(pointer="/after_sequence", oldest=oldest)
     taken = endpoint.taken_sequence

@@ -62,6 +62,7 @@ def test_what_is_named_changes_and_the_rest_stays(
         "status": "enabled",
         "disabled_reason": None,
         "failing_since": None,
+        "next_attempt_at": None,
         "last_delivered_sequence": 0,
         "backlog": 0,
         "created_at": clock.to_text(endpoint.created_at),
@@ -87,7 +88,6 @@ def test_all_of_it_changes_when_all_is_named(merchant: Merchant, endpoint: Webho
         {"url": URL, "types": ["order.created"], "description": "mine", "status": "enabled"},
         {"headers": {"Authorization": "********", "X-Shop": "********"}},
         {"headers": {"X-Shop": "1", "Authorization": "Bearer old"}},
-        {"url": None, "types": None, "description": None, "headers": None, "status": None},
     ],
 )
 def test_nothing_changes_when_nothing_differs(
@@ -132,7 +132,12 @@ def test_trail_names_headers_without_values(merchant: Merchant, endpoint: Webhoo
         ({"status": "ENABLED"}, "/status", "field_invalid"),
         ({"status": True}, "/status", "field_invalid"),
         ({"disabled_reason": "gone"}, "/disabled_reason", "unknown_field"),
-        ({"failing_since": None, "id": "we_1"}, "/id", "unknown_field"),
+        ({"id": "we_1"}, "/id", "unknown_field"),
+        ({"failing_since": None}, "/failing_since", "unknown_field"),
+        ({"url": None}, "/url", "field_invalid"),
+        ({"types": None}, "/types", "field_invalid"),
+        ({"headers": None}, "/headers", "field_invalid"),
+        ({"status": None}, "/status", "field_invalid"),
     ],
 )  # fmt: skip
 def test_refused_when_a_field_does_not_hold(
@@ -144,6 +149,17 @@ def test_refused_when_a_field_does_not_hold(
 
     assert response.status_code == 422
     assert [(one["pointer"], one["code"]) for one in response.json()["errors"]] == [(pointer, code)]
+    assert columns(WebhookEndpoint) == before
+
+
+def test_every_field_that_is_null_is_named(merchant: Merchant, endpoint: WebhookEndpoint) -> None:
+    before = columns(WebhookEndpoint)
+
+    response = change(merchant, endpoint, {"types": None, "description": None, "status": "gone"})
+
+    assert refused_with(response) == (422, "field_invalid")
+    pointers = [fault["pointer"] for fault in response.json()["errors"]]
+    assert pointers == ["/types", "/description", "/status"]
     assert columns(WebhookEndpoint) == before
 
 
@@ -162,7 +178,7 @@ def test_messages_wait_when_it_is_disabled(merchant: Merchant, endpoint: Webhook
         [merchant.partner.pk],
     )
     assert message.subject == f"webhook_endpoint:{endpoint.endpoint_id}"
-    del told["headers"], told["backlog"]
+    del told["headers"], told["backlog"], told["next_attempt_at"]
     assert message.data == {"endpoint": told}
 
 

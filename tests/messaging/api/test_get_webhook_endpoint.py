@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from openplatform.core import clock
 from tests.cast import Merchant
@@ -34,11 +34,38 @@ def test_endpoint_is_told_as_it_stands(merchant: Merchant) -> None:
         "status": "failing",
         "disabled_reason": None,
         "failing_since": "2026-03-01T18:00:00+08:00",
+        "next_attempt_at": None,
         "last_delivered_sequence": 0,
         "backlog": 2,
         "created_at": clock.to_text(endpoint.created_at),
         "updated_at": clock.to_text(endpoint.updated_at),
     }
+
+
+def test_next_probe_is_told_while_it_is_ahead(merchant: Merchant) -> None:
+    endpoint = make_endpoint(merchant)
+    later = clock.now() + timedelta(minutes=5)
+    fail(endpoint, SINCE)
+    set_fields(endpoint, paused_until=later)
+    path = f"/webhook-endpoints/{endpoint.endpoint_id}"
+
+    ahead = merchant.api.get(path).json()
+    listed = merchant.api.get("/webhook-endpoints").json()["results"][0]
+    set_fields(endpoint, paused_until=SINCE)
+    past = merchant.api.get(path).json()
+
+    assert ahead["next_attempt_at"] == listed["next_attempt_at"] == clock.to_text(later)
+    assert past["next_attempt_at"] is None
+
+
+def test_pause_is_told_when_its_receiver_asked_for_one(merchant: Merchant) -> None:
+    endpoint = make_endpoint(merchant)
+    later = clock.now() + timedelta(minutes=5)
+    set_fields(endpoint, paused_until=later)
+
+    told = merchant.api.get(f"/webhook-endpoints/{endpoint.endpoint_id}").json()
+
+    assert (told["status"], told["next_attempt_at"]) == ("enabled", clock.to_text(later))
 
 
 def test_reason_is_told_when_it_is_disabled(merchant: Merchant) -> None:

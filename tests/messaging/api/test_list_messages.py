@@ -80,7 +80,6 @@ def test_feed_is_empty_when_nothing_was_told(merchant: Merchant) -> None:
         ({"after": 0}, [1, 2, 3, 4, 5], 5),
         ({"after": 3}, [4, 5], 5),
         ({"after": 5}, [], 5),
-        ({"after": 9}, [], 9),
         ({"after": 1, "limit": 2}, [2, 3], 3),
         ({"after": 3, "limit": 2}, [4, 5], 5),
         ({"limit": 1}, [1], 1),
@@ -99,6 +98,21 @@ def test_stretch_is_told_when_it_is_asked_for(
     listener: Merchant, parameters: dict[str, Any], sequences: list[int], next_after: int
 ) -> None:
     assert feed(listener, **parameters) == (sequences, next_after)
+
+
+@pytest.mark.parametrize("after", [6, 9, 10**18 - 1])
+def test_refused_when_there_is_no_such_message_yet(listener: Merchant, after: int) -> None:
+    response = listener.api.get("/messages", after=after)
+
+    assert (response.status_code, response.json()["code"]) == (422, "field_invalid")
+    (fault,) = response.json()["errors"]
+    assert (fault["pointer"], fault["head"]) == ("?after", 5)
+
+
+def test_refused_when_nothing_was_told_and_a_sequence_is_asked_behind(merchant: Merchant) -> None:
+    response = merchant.api.get("/messages", after=1, type="order.created")
+
+    assert (response.status_code, response.json()["errors"][0]["head"]) == (422, 0)
 
 
 def test_each_message_comes_once_when_next_after_is_followed(listener: Merchant) -> None:

@@ -104,6 +104,48 @@ def test_deliveries_are_told_with_their_attempts(
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        ("failing", {"failing_since": AT}),
+        ("disabled", {"disabled_reason": "gone"}),
+    ],
+)
+def test_next_attempt_is_not_told_while_the_endpoint_takes_nothing(
+    merchant: Merchant, endpoint: WebhookEndpoint, status: str, fields: dict[str, Any]
+) -> None:
+    set_fields(endpoint, status=status, **fields)
+
+    told = merchant.api.get(path_of(endpoint)).json()["results"]
+
+    assert [one["status"] for one in told[:3]] == ["pending"] * 3
+    assert [one["next_attempt_at"] for one in told] == [None] * 5
+
+
+def test_next_attempt_is_told_when_it_was_asked_for_by_name(
+    merchant: Merchant, endpoint: WebhookEndpoint
+) -> None:
+    set_fields(endpoint, status="failing", failing_since=AT, paused_until=AT + timedelta(days=9999))
+    set_fields(endpoint.deliveries.get(sequence=4), is_wanted_now=True, next_attempt_at=AT)
+
+    told = merchant.api.get(path_of(endpoint)).json()["results"]
+
+    assert [one["next_attempt_at"] for one in told[:3]] == [None, clock.to_text(AT), None]
+
+
+def test_next_attempt_comes_after_the_pause_that_the_receiver_asked_for(
+    merchant: Merchant, endpoint: WebhookEndpoint
+) -> None:
+    until, later = clock.now() + timedelta(hours=1), clock.now() + timedelta(hours=2)
+    set_fields(endpoint, paused_until=until)
+    set_fields(endpoint.deliveries.get(sequence=5), next_attempt_at=later)
+
+    told = merchant.api.get(path_of(endpoint)).json()["results"]
+
+    expected = [clock.to_text(later), clock.to_text(until), clock.to_text(until), None, None]
+    assert [one["next_attempt_at"] for one in told] == expected
+
+
 def test_last_twenty_attempts_are_told(merchant: Merchant, endpoint: WebhookEndpoint) -> None:
     delivery = endpoint.deliveries.get(sequence=5)
     for number in range(1, 23):
@@ -120,6 +162,8 @@ def test_last_twenty_attempts_are_told(merchant: Merchant, endpoint: WebhookEndp
         ({"type": "order.created"}, [3, 2, 1]),
         ({"type": "order.expired,order.cancelled"}, [5, 4]),
         ({"type": "order.cancelled"}, []),
+        ({"type": ""}, [5, 4, 3, 2, 1]),
+        ({"type": ",", "status": "pending"}, [5, 4, 3]),
         ({"subject": "order:S-1"}, [4, 1]),
         ({"subject": "order:s-1"}, []),
         ({"subject": "order:S-"}, []),
@@ -165,7 +209,9 @@ def test_only_those_of_the_endpoint_are_told(merchant: Merchant, endpoint: Webho
     [
         ({"type": "order.gone"}, (422, "field_invalid")),
         ({"type": "order.created,'"}, (422, "field_invalid")),
+        ({"type": "\0"}, (422, "string_invalid")),
         ({"status": "failed"}, (422, "field_invalid")),
+        ({"status": ""}, (422, "field_invalid")),
         ({"subject": ""}, (422, "field_invalid")),
         ({"subject": "a" * 97}, (422, "field_invalid")),
         ({"subject": "a\0"}, (422, "string_invalid")),

@@ -54,6 +54,7 @@ def test_own_endpoints_are_told_the_newest_last(merchant: Merchant, stranger: Me
         "status": "enabled",
         "disabled_reason": None,
         "failing_since": None,
+        "next_attempt_at": None,
         "last_delivered_sequence": 0,
         "backlog": 0,
         "created_at": clock.to_text(first.created_at),

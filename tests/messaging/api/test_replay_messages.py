@@ -99,7 +99,7 @@ def test_refused_when_there_is_no_such_message_yet(
 
     assert refused_with(response) == (422, "field_invalid")
     (fault,) = response.json()["errors"]
-    assert (fault["pointer"], fault["maximum"]) == ("/after_sequence", 6)
+    assert (fault["pointer"], fault["head"]) == ("/after_sequence", 6)
     assert endpoint.taken_sequence == 5
 
 
