@@ -87,7 +87,13 @@ class Supervisor:
         self.start_child("worker", *_manage("worker"), is_started_again=True)
 
     def start_child(self, name: str, *command: str, is_started_again: bool = False) -> None:
-        """A child that the platform does not run without, or that is started again when it ends."""
+        """A child that the platform does not run without, or that is started again when it ends.
+
+        Its log begins anew; the one before, of the platform's last run, is kept as ``.log.1``.
+        """
+        log = self._log(name)
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))
         process = self._start(name, command, mode="wb")
         self.children[name] = Child(command, process, is_started_again, time.monotonic())
 

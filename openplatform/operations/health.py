@@ -9,11 +9,14 @@ from typing import Any
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from openplatform.core.background import PARTS
 from openplatform.operations.selectors import LATE_AFTER, list_beats
 
-UNAVAILABLE = 503
+BAD_REQUEST, UNAVAILABLE = 400, 503
+WORKER = "worker"
 
 LAGS: dict[str, Callable[[], float]] = {}
 
@@ -23,16 +26,24 @@ def register_lag(name: str, seconds: Callable[[], float]) -> None:
     LAGS[name] = seconds
 
 
+@csrf_exempt  # another method is not allowed, with a token or without
+@require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 for as long as the process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when the database answers and has every migration; 503 with the reason otherwise.
 
-    The worker is told of besides; ``?of=worker`` answers 503 when it is late, too.
+    The worker is told of besides; ``?of=worker`` answers 503 when it is late, too. Of anything else
+    there is nothing to tell: 400, for a probe with a slip of the pen would always be well.
     """
+    of = request.GET.get("of")
+    if of not in (None, WORKER):
+        return JsonResponse({"status": "unknown_of", "known": [WORKER]}, status=BAD_REQUEST)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -48,7 +59,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
             {"status": "migrations_pending", "database": "ok", "migrations": "pending"},
             status=UNAVAILABLE,
         )
-    is_late = request.GET.get("of") == "worker" and worker["status"] != "ok"
+    is_late = of == WORKER and worker["status"] != "ok"
     return JsonResponse(
         {
             "status": "worker_late" if is_late else "ok",

@@ -13,6 +13,8 @@ import structlog
 from django.conf import settings
 from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from openplatform.operations.gauges import READINGS, Gauge, read_worker_gauges
 
@@ -44,6 +46,8 @@ def share_counts() -> None:
             shutil.rmtree(other, ignore_errors=True)  # another process may be at it, too
 
 
+@csrf_exempt  # another method is not allowed, with a token or without
+@require_safe
 def answer_metrics(request: HttpRequest) -> HttpResponse:
     """The page, 401 without the right token, 404 where no token is set."""
     from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest

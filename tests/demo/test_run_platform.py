@@ -39,6 +39,18 @@ def test_supervisor_fails_with_the_log_when_a_child_dies(tmp_path: Path):
         supervisor.stay()
 
 
+def test_log_of_the_run_before_is_kept_when_the_platform_starts(tmp_path: Path):
+    for run in ("first", "second", "third"):
+        supervisor = Supervisor(port=0, logs=tmp_path)
+        supervisor.start_child("web", "sh", "-c", f"echo {run}")
+        supervisor.children["web"].process.wait(20)
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "web.log": "third\n",
+        "web.log.1": "second\n",
+    }
+
+
 def test_worker_is_started_again_when_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     supervisor = Supervisor(port=0, logs=tmp_path)
     supervisor.start_child("worker", "sh", "-c", "echo here; exec sleep 60", is_started_again=True)

@@ -9,6 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from openplatform.core import clock
+from openplatform.operations.models import Heartbeat
 from openplatform.operations.services.beating import note_beat
 
 pytestmark = pytest.mark.django_db
@@ -33,4 +35,10 @@ def test_list_tells_living_parts_from_silent_ones(client: Client, settings: Any)
     assert len(rows) == 2
     assert ["late" in row for row in rows] == ["shop-2:18" in row for row in rows]
     assert ["alive" in row for row in rows] == ["shop-1:17" in row for row in rows]
+    assert "2 parts of workers" in page
+    for heartbeat in Heartbeat.objects.all():
+        for moment in (heartbeat.started_at, heartbeat.beat_at):
+            assert f"{moment.astimezone(clock.PLATFORM_ZONE):%Y-%m-%d %H:%M:%S}" in page
+    own = client.get(reverse("admin:operations_heartbeat_change", args=(heartbeat.pk,)))
+    assert own.status_code == 200
     assert client.get(reverse("admin:operations_heartbeat_add")).status_code == 403

@@ -125,3 +125,27 @@ def test_neither_is_ready_when_the_database_is_away(client: Client) -> None:
         {"status": "database_unavailable", "database": "unavailable"},
     )
     assert client.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("of", ["foo", "", "Worker", "worker,web", "\x00"])
+def test_known_ones_are_named_when_something_else_is_asked_for(client: Client, of: str) -> None:
+    answer = client.get("/readyz", {"of": of})
+
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"status": "unknown_of", "known": ["worker"]},
+    )
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_other_methods_are_not_allowed_when_health_is_only_read(path: str, method: str) -> None:
+    answer = Client(enforce_csrf_checks=True).generic(method, path)
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_head_is_answered_like_get(client: Client) -> None:
+    beat_everywhere()
+
+    assert [client.head(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]

@@ -72,15 +72,15 @@ def test_loop_hangs_when_a_turn_takes_too_long_without_progress() -> None:
         stopping.wait(PATIENCE)
         return 0
 
-    runner = _Runner(Loop("test", work, pause=0.0, turn_takes=0.3), stopping)
+    runner = _Runner(Loop("test", work, pause=0.0, turn_takes=PATIENCE), stopping)
     runner.keep_going()
     at_work.wait(PATIENCE)
     assert not runner.hangs()
-    time.sleep(0.4)
+    runner.turned_at -= PATIENCE  # so much time goes by
     hung_before = runner.hangs()
     goes_on.set()
     wait_until(lambda: not runner.hangs())
-    time.sleep(0.4)
+    runner.turned_at -= PATIENCE
 
     assert hung_before
     assert runner.hangs()
