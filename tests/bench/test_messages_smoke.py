@@ -8,15 +8,8 @@ import pytest
 from django.conf import LazySettings
 
 from openplatform.messaging.models import Message, WebhookDelivery
-from tests.bench.messages import (
-    Figure,
-    Receivers,
-    Stage,
-    as_document,
-    as_text,
-    figures,
-    measure_all,
-)
+from tests.bench.message_report import Figure, as_document, as_text, figures
+from tests.bench.messages import Receivers, Stage, measure_all
 from tests.prove.pushing import environment_of_workers
 
 

@@ -32,6 +32,7 @@ ABSENT = frozenset({502, 503, 504})
 Status = WebhookEndpoint.Status
 DeliveryStatus = WebhookDelivery.Status
 by_sequence = attrgetter("sequence")
+sealed_of = attrgetter("secret", "old_secret", "old_secret_until", "headers")
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +75,7 @@ class Turn:
     was: str
     status: str
     failures: int
+    failed: int  # attempts that failed in a row, those too that were on their way by then
     pause: float | None
 
 
@@ -113,6 +115,7 @@ class Lane:
         self._last_code, self._last_sequence = last
         self._known: dict[int, Waiting] = {}
         self._may_have_wanted = False
+        self._late_failures = 0  # beyond those that made it failing
         self._stationery: Stationery | None = None
         self._stationery_is_made = False
 
@@ -335,12 +338,15 @@ class Lane:
             self.is_changed = True
             if self.failures >= FAILURES_TO_FAIL:
                 self.status = Status.FAILING
+                self._late_failures = 0
                 self.paused_until = max(self.paused_until, now + probe_wait(0))
                 self.is_stale = True
         elif self.status == Status.FAILING and one.is_probe:
             self.failures += 1
             self.is_changed = True
             self.paused_until = now + probe_wait(self.failures - FAILURES_TO_FAIL)
+        elif self.status == Status.FAILING:
+            self._late_failures += 1
 
     # What the database says
 
@@ -350,8 +356,9 @@ class Lane:
             return None
         was, self.known_status, self.is_changed = self.known_status, self.status, False
         return Turn(
-            self.endpoint.pk, self.endpoint.url, was, self.status, self.failures, self.pause(now)
-        )
+            self.endpoint.pk, self.endpoint.url, was, self.status, self.failures,
+            self.failures + self._late_failures, self.pause(now),
+        )  # fmt: skip
 
     def pause(self, now: float) -> float | None:
         """Seconds until it wants requests again, or is to be probed."""
@@ -359,8 +366,8 @@ class Lane:
 
     def refresh(self, endpoint: WebhookEndpoint, *, pause: float, now: float) -> None:
         """Take over what others changed of the endpoint; what is not written yet is ours to say."""
+        self._stationery_is_made &= sealed_of(endpoint) == sealed_of(self.endpoint)
         self.endpoint = endpoint
-        self._stationery_is_made = False
         if endpoint.status != self.known_status:
             self.is_stale = True
             self.status = self.known_status = endpoint.status

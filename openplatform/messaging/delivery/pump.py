@@ -49,6 +49,8 @@ LOOK_AT_MOST = 0.2  # of the time is spent on looking for endpoints that have so
 YIELD_AFTER = 10.0  # seconds, when there may be others that wait for a pump
 TICK = 0.5  # seconds; a stop is noticed within
 PAUSE_AFTER_FAULT = 1.0
+GATHER = 0.02  # seconds that answers wait for each other, at most,
+GATHERED = 4  # and until the n-th part of what is under way is there
 UNREADABLE = "The secret or the headers cannot be read: they are to be set anew"
 NOT_KEPT = "The message is no longer kept"
 # SQLSTATE classes, or the beginning of one, of a database that is away rather than unwilling.
@@ -96,8 +98,8 @@ class Pump:
     """Holds a lane for each endpoint that it alone sends to. It belongs to one event loop.
 
     A turn is one exchange with the database: results are written, lanes taken, filled and given
-    back, and the attempts are counted that the lanes want to make next; then these are made. Turns
-    follow each other while requests are under way, so the busier it is, the more one turn does.
+    back, and the attempts are counted that the lanes want to make next; then these are made. A turn
+    costs about the same for one answer as for many, so a share of what is under way is waited for.
     """
 
     def __init__(self, client: Client, *, holder: str = "") -> None:
@@ -118,6 +120,8 @@ class Pump:
         self._unserved: list[Lane] = []  # too much was under way
         self._broken: BaseException | None = None
         self._has_news = asyncio.Event()
+        self._enough = 1  # answers that are news
+        self._gathers = False
         self._is_nudged = True
         self._look_at = 0.0  # not later
         self._look_after = 0.0  # not before
@@ -132,7 +136,9 @@ class Pump:
         while not stopping.is_set():
             if not self.is_refused:
                 beat()  # or else we may be what is wrong: whoever watches begins us anew
-            if not await self.turn():
+            if await self.turn():
+                await self._gather()
+            else:
                 await self._rest()
         await self.stop(beat)
 
@@ -165,11 +171,15 @@ class Pump:
         self._has_news.clear()
         chosen: list[Chosen] = []
         orders = self._orders(chosen)
+        self._gathers = not (orders.lease or orders.fill or orders.load)  # more is to be sent now
         if not orders:
             return False
         began = time.monotonic()
         try:
-            news = await self._loop.run_in_executor(self._database, self._store.exchange, orders)
+            asked = self._loop.run_in_executor(self._database, self._store.exchange, orders)
+            for lane, _one in chosen:  # opened while the database is at work
+                lane.stationery(clock.now())
+            news = await asked
         except (OperationalError, InterfaceError, TemporarilyUnavailable) as error:
             await self._begin_anew(orders, chosen, error)
             return True
@@ -194,6 +204,22 @@ class Pump:
     def _nudged(self) -> None:
         self._is_nudged = True
         self._has_news.set()
+
+    async def _gather(self) -> None:
+        """Until a part of what is under way has come back, or somebody nudges. Not when more can
+        be sent already.
+        """
+        enough = max((len(self._requests) + len(self._results)) // GATHERED, 1)
+        if not self._gathers or (self._has_news.is_set() and self._is_nudged):
+            return
+        if not self._requests or len(self._results) >= enough:
+            return
+        self._enough = enough
+        self._has_news.clear()
+        alarm = self._loop.call_later(GATHER, self._has_news.set)
+        await self._has_news.wait()
+        alarm.cancel()
+        self._enough = 1
 
     async def _rest(self) -> None:
         now = time.monotonic()
@@ -310,7 +336,10 @@ class Pump:
             self._forget(pk)
         self._is_nudged |= len(news.leased) == statements.AT_ONCE  # there may be more
         for endpoint, pause, last in news.leased:
-            lanes[endpoint.pk] = Lane(endpoint, pause=pause, last=last, now=now)
+            lane = lanes[endpoint.pk] = Lane(endpoint, pause=pause, last=last, now=now)
+            filled = news.filled.get(endpoint.pk)
+            lane.has_more = filled is not None and filled.has_more
+            lane.is_filled = not lane.has_more
         for pk in lanes.keys() & news.reread.keys():
             endpoint, pause = news.reread[pk]
             lanes[pk].refresh(endpoint, pause=pause, now=now)
@@ -371,7 +400,8 @@ class Pump:
         self._requests.discard(request)
         if not request.cancelled() and (error := request.exception()) is not None:
             self._broken = error  # a fault of ours: better to end than to go on without it
-        self._has_news.set()
+        if len(self._results) >= self._enough or not self._requests:
+            self._has_news.set()
 
     async def _send(self, lane: Lane, one: Waiting, begun: Begun) -> None:
         """One attempt, and what comes of it."""
@@ -408,7 +438,7 @@ class Pump:
                 "endpoint_id": lane.endpoint.pk,
                 "number": begun.number,
                 "url": url,
-                "started_at": moment.isoformat(),
+                "started_at": moment,
                 "duration_ms": round((now - began) * 1000),
                 "status_code": code,
                 "error": error[:MAX_ERROR],

@@ -36,6 +36,8 @@ _PINGS = """
 """
 _OPEN = """FROM messaging_webhookdelivery AS delivery
     WHERE delivery.endpoint_id = endpoint.id AND delivery.status = 'pending'"""
+# Leased in the same exchange, just before.
+_IS_NEW = f"{_IS_OURS} AND NOT endpoint.id = ANY(%(held)s::bigint[])"
 
 # Endpoints that have something due and that nobody sends to, those longest without a sender first.
 # What was leased in an exchange that broke off is ours, too.
@@ -95,7 +97,7 @@ REREAD = f"""
 """  # noqa: S608 - put together from constants
 # What an endpoint is to be sent soon, and how much is open in all. Whatever is due within a minute
 # has to be known, for its subject's later messages wait for it. A probe may be any of them.
-LOAD = f"""
+_LOAD = f"""
     SELECT endpoint.id, counted.total, soon.*
     FROM messaging_webhookendpoint AS endpoint
     CROSS JOIN LATERAL (SELECT count(*) AS total {_OPEN}) AS counted
@@ -106,8 +108,9 @@ LOAD = f"""
         )
         ORDER BY delivery.sequence LIMIT {WINDOW}
     ) AS soon ON true
-    WHERE endpoint.id = ANY(%(ids)s::bigint[])
 """  # noqa: S608 - put together from constants
+LOAD = f"{_LOAD} WHERE endpoint.id = ANY(%(ids)s::bigint[])"
+LOAD_NEW = f"{_LOAD} WHERE {_IS_NEW}"
 LOAD_WANTED = f"""
     SELECT delivery.endpoint_id, {_DELIVERY} FROM messaging_webhookdelivery AS delivery
     WHERE delivery.endpoint_id = ANY(%(ids)s::bigint[]) AND delivery.status = 'pending'
@@ -117,7 +120,8 @@ LOAD_WANTED = f"""
 # back to send it once more. Test messages are not told twice.
 #
 # 1. Hold the rows of some endpoints that have messages before them, so that nobody moves them
-#    meanwhile. The others have to wait for another exchange.
+#    meanwhile. The others have to wait for another exchange. New ones have what room is left by all
+#    that is open.
 # 2. Look at what comes next in the log of each, and number what it wants of it.
 # 3. Move on: up to the last message that there is room for, or else the last that was looked at.
 # 4. Add test messages from further behind.
@@ -125,6 +129,12 @@ FILL = f"""
     WITH room AS (
         SELECT * FROM unnest(%(ids)s::bigint[], %(rooms)s::bigint[])
             WITH ORDINALITY AS room (id, room, position)
+        UNION ALL
+        SELECT endpoint.id, greatest(
+            CASE endpoint.status WHEN 'enabled' THEN {WINDOW} ELSE {PROBE_WINDOW} END
+                - (SELECT count(*) FROM (SELECT {_OPEN} LIMIT {WINDOW}) AS open), 0
+        ), NULL
+        FROM messaging_webhookendpoint AS endpoint WHERE %(with_new)s::boolean AND {_IS_NEW}
     ), waiting AS (
         SELECT room.* FROM room
         JOIN messaging_webhookendpoint AS endpoint ON endpoint.id = room.id
@@ -175,8 +185,8 @@ FILL = f"""
             WHERE delivery.status <> 'pending' AND delivery.type <> 'test.ping'
         RETURNING delivery.endpoint_id, {_DELIVERY} AS due_in
     )
-    SELECT waiting.id, coalesce(moved.has_more, held.id IS NULL), made.id, made.message_id,
-        made.sequence, made.subject, made.tries, made.is_wanted_now, made.due_in
+    SELECT waiting.id, coalesce(moved.has_more, held.id IS NULL OR waiting.room = 0), made.id,
+        made.message_id, made.sequence, made.subject, made.tries, made.is_wanted_now, made.due_in
     FROM waiting LEFT JOIN held ON held.id = waiting.id
     LEFT JOIN moved ON moved.endpoint_id = waiting.id
     LEFT JOIN made ON made.endpoint_id = waiting.id
@@ -255,7 +265,8 @@ FAILURES = """
     WHERE endpoint.id = news.id AND endpoint.status = news.status
         AND endpoint.lease_holder = %(holder)s::text
 """
-# Failing since the first of the attempts that failed in a row.
+# Failing since the first of the attempts that failed in a row; those before somebody enabled it do
+# not count.
 TURN = """
     UPDATE messaging_webhookendpoint AS endpoint
     SET status = %(status)s::text, failures = %(failures)s::integer,
@@ -270,7 +281,7 @@ TURN = """
                     FROM (
                         SELECT id, started_at, status_code FROM messaging_webhookattempt AS attempt
                         WHERE attempt.endpoint_id = endpoint.id
-                        ORDER BY started_at DESC, id DESC LIMIT 50
+                        ORDER BY started_at DESC, id DESC LIMIT %(failed)s::integer
                     ) AS last
                 ) AS newest_first WHERE was_fine IS NOT TRUE
             ), clock_timestamp())

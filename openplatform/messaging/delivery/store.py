@@ -99,7 +99,7 @@ class Store:
         self._prepared: Any = None
 
     def exchange(self, orders: Orders) -> News:
-        """Write results first, then ask; of endpoints that are new, the deliveries too.
+        """Write results first, then ask. Endpoints that are new are filled and read at once.
 
         :raises Error: of the database. What was asked may have been done or not.
         """
@@ -116,8 +116,9 @@ class Store:
             leased = self._send(
                 statements.LEASE, bool(orders.lease), most=orders.lease, held=orders.held
             )
-            filled = self._fill(orders.fill)
+            filled = self._fill(orders)
             loaded = self._send(statements.LOAD, bool(orders.load), ids=orders.load)
+            loaded_new = self._send(statements.LOAD_NEW, bool(orders.lease), held=orders.held)
             begun = self._send(statements.BEGIN, bool(orders.begin), ids=orders.begin)
             self._send(statements.RELEASE, bool(orders.release), ids=orders.release)
         now = time.monotonic()
@@ -128,9 +129,8 @@ class Store:
         news.leased = [Leased(_endpoint(row), row[-3], (row[-2], row[-1])) for row in _rows(leased)]
         _read_filled(filled, news, now)
         _read_loaded(loaded, news, now)
+        _read_loaded(loaded_new, news, now)
         news.begun = {row[0]: Begun(row[1], _letter(row)) for row in _rows(begun)}
-        if news.leased:
-            self._load_new(news)
         return news
 
     def close(self) -> None:
@@ -147,19 +147,12 @@ class Store:
     def _send(self, statement: str, is_asked: bool, **parameters: Any) -> Sent | None:
         return send(statement, {**self._asked, **parameters}) if is_asked else None
 
-    def _fill(self, rooms: Sequence[tuple[int, int]]) -> Sent | None:
-        ids, sizes = [one[0] for one in rooms], [one[1] for one in rooms]
+    def _fill(self, orders: Orders) -> Sent | None:
         return self._send(
-            statements.FILL, bool(rooms), ids=ids, rooms=sizes, most=statements.AT_ONCE
-        )
-
-    def _load_new(self, news: News) -> None:
-        """Of endpoints just leased: what waits, and then what comes next."""
-        with together():
-            loaded = self._send(
-                statements.LOAD, True, ids=[leased.endpoint.pk for leased in news.leased]
-            )
-        _read_loaded(loaded, news, time.monotonic())
+            statements.FILL, bool(orders.fill or orders.lease),
+            ids=[pk for pk, _room in orders.fill], rooms=[room for _pk, room in orders.fill],
+            with_new=bool(orders.lease), held=orders.held, most=statements.AT_ONCE,
+        )  # fmt: skip
 
     def _write(self, orders: Orders) -> None:
         if orders.results:
@@ -182,7 +175,7 @@ class Store:
     def _turn(self, turn: Turn) -> None:
         asked = {
             "id": turn.endpoint_id, "url": turn.url, "was": turn.was, "status": turn.status,
-            "failures": turn.failures, "pause": turn.pause,
+            "failures": turn.failures, "failed": turn.failed, "pause": turn.pause,
         }  # fmt: skip
         row = send(statements.TURN, {**self._asked, **asked}).row()
         if row is None:

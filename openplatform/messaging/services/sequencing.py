@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from openplatform.core.locking import transactional
-from openplatform.core.statements import send
+from openplatform.core.statements import send, together
 from openplatform.core.wakeups import MESSAGES, wake
 from openplatform.messaging.services.publishing import MAX_SKUS, SKUS
 from openplatform.messaging.types import TYPES, News, Told, sku_audience, wanted_skus
@@ -104,8 +104,9 @@ def sequence_outbox() -> int:
 
     Unique constraints on (partner, sequence) hold even if step 1 should fail to.
     """
-    locked = send("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK]).row()
-    if locked != (True,):
+    with together():  # with BEGIN
+        locked = send("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK])
+    if locked.row() != (True,):
         return 0
     taken = sorted(
         send(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,16 +92,6 @@ class Receiver:
 def failing(status: int = 500, **headers: str) -> Callable[[Received], Answer]:
     """An answer for everything."""
     return lambda _received: Answer(status, b"no", headers)
-
-
-def slow(seconds: float) -> Callable[[Received], Answer]:
-    """Takes everything, after a while."""
-
-    def answer(_received: Received) -> Answer:
-        time.sleep(seconds)
-        return OK
-
-    return answer
 
 
 @contextmanager

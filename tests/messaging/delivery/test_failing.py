@@ -9,8 +9,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts.models import Contact
+from openplatform.core import clock
 from openplatform.messaging.delivery.warnings import warn_of_failing_endpoints
-from openplatform.messaging.models import Mail, WebhookDelivery, WebhookEndpoint
+from openplatform.messaging.models import Mail, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from openplatform.messaging.services.endpoints import change_endpoint
 from openplatform.messaging.services.resending import resend, send_test
 from tests.cast import Merchant
@@ -335,3 +336,24 @@ def _fails_since(endpoint: WebhookEndpoint, *, hours: float) -> None:
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
         failing_since=Now() - timedelta(hours=hours)
     )
+
+
+def test_five_days_begin_anew_when_a_disabled_endpoint_was_enabled(acme: Merchant) -> None:
+    with receiving() as receiver:
+        endpoint = fail(acme, receiver)
+        WebhookAttempt.objects.update(started_at=F("started_at") - timedelta(days=6))
+        WebhookEndpoint.objects.update(failing_since=Now() - timedelta(days=6))
+        warn_of_failing_endpoints()
+        assert state_of(endpoint)[0] == "disabled"
+        enabled_at = clock.now()
+        change_endpoint(
+            endpoint_id=endpoint.endpoint_id, partner_id=acme.partner.pk, status="enabled",
+            actor="test",
+        )  # fmt: skip
+
+        send_due()
+        warn_of_failing_endpoints()
+
+    assert state_of(endpoint) == ("failing", 5)
+    assert endpoint.failing_since is not None
+    assert endpoint.failing_since > enabled_at
