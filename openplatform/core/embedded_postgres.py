@@ -80,7 +80,10 @@ def stop(data: Path) -> None:
     file = data / "postmaster.pid"
     _drop_if_stale(file, data)  # pg_ctl signals whatever process has the number now
     if file.exists():
-        _run(_owner_of(data), _binaries() / "pg_ctl", "-D", data, "-m", "fast", "-w", "stop")
+        owner = _owner_of(data)
+        if owner is not None:
+            _let_pass(data.parent)  # somebody may have closed it since the start
+        _run(owner, _binaries() / "pg_ctl", "-D", data, "-m", "fast", "-w", "stop")
 
 
 def is_running(data: Path) -> bool:

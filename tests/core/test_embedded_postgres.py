@@ -155,6 +155,16 @@ def _use_as(owner: int, data: Path) -> None:
     embedded_postgres.stop(data)
 
 
+def test_the_server_ends_when_its_place_was_closed_to_others_since(data: Path) -> None:
+    embedded_postgres.ensure_running(data, durable=False)
+    data.parent.chmod(0o700)  # as pytest does with the place of every run, when another run begins
+
+    embedded_postgres.stop(data)
+
+    assert not embedded_postgres.is_running(data)
+    assert not (data / "postmaster.pid").exists()
+
+
 def test_two_checkouts_have_servers_of_their_own(tmp_path: Path) -> None:
     one, other = tmp_path / "one" / "postgres", tmp_path / "other" / "postgres"
 
