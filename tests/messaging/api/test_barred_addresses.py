@@ -15,7 +15,6 @@ from tests.messaging.hooks import URL, columns, make_endpoint
 PATH = "/webhook-endpoints"
 BODY = {"url": URL, "types": [], "description": "", "headers": {}}
 OTHER_URL = "https://93.184.216.34/other"
-DETAIL = "An operator disabled this address; only an operator can have it used again"
 
 
 @pytest.fixture
@@ -48,9 +47,7 @@ def state() -> Any:
 def assert_barred(response: Any) -> None:
     assert (response.status_code, response.json()["code"]) == (409, "webhook_endpoint_disabled")
     [fault] = response.json()["errors"]
-    assert (fault["pointer"], fault["detail"], fault["disabled_reason"]) == (
-        "/url", DETAIL, "by_operator",
-    )  # fmt: skip
+    assert (fault["pointer"], fault["disabled_reason"]) == ("/url", "by_operator")
 
 
 @pytest.mark.parametrize("ended", ["disabled", "disabled, then deleted", "deleted by an operator"])
