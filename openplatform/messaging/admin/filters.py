@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
@@ -139,9 +140,9 @@ class FoundByMessage:
         partner = partner_keys(code=text)
         return queryset.filter(**{f"{self.partner_path}__in": partner}), False
 
+    @abstractmethod
     def list_meant(self, text: str) -> Iterator[QuerySet[Any]]:
         """What a text may mean, each through an index of its own."""
-        raise NotImplementedError
 
 
 def newest_keys(rows: QuerySet[Any]) -> list[int]:
