@@ -118,6 +118,7 @@ INSTALLED_APPS = [
     "accounts",
     "catalog",
     "orders",
+    "aftersales",
 ]
 MIDDLEWARE = [
     "openplatform.core.api.middleware.RequestMiddleware",
@@ -177,6 +178,17 @@ RECEIPT_AFTER_SHIPMENT_DAYS = read_int("RECEIPT_AFTER_SHIPMENT_DAYS", 15, minimu
 RECEIPT_AFTER_DELIVERY_DAYS = read_int("RECEIPT_AFTER_DELIVERY_DAYS", 7, minimum=1)
 # Days that a consignee is kept after the order ended; messages and kept answers are gone by then.
 CONSIGNEE_KEPT_DAYS = read_int("CONSIGNEE_KEPT_DAYS", 180, minimum=31)
+
+# Claims: days after a part was received in which its units can be claimed
+AFTERSALE_DAYS = read_int("AFTERSALE_DAYS", 15, minimum=1)
+# Hours in which operators decide a claim, and inspect what came back
+AFTERSALE_REVIEW_HOURS = read_int("AFTERSALE_REVIEW_HOURS", 48, minimum=1)
+AFTERSALE_INSPECTION_HOURS = read_int("AFTERSALE_INSPECTION_HOURS", 48, minimum=1)
+# Days that a merchant has to answer a question, and to send goods back; then the claim ends
+AFTERSALE_ANSWER_DAYS = read_int("AFTERSALE_ANSWER_DAYS", 7, minimum=1)
+AFTERSALE_RETURN_DAYS = read_int("AFTERSALE_RETURN_DAYS", 7, minimum=2)
+# A refund above it takes the decision of a second person.
+AFTERSALE_SECOND_PERSON_ABOVE = read_amount("AFTERSALE_SECOND_PERSON_ABOVE", "2000.00")
 
 # Static files
 STATIC_URL = "static/"

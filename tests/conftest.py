@@ -38,6 +38,10 @@ settings.DATABASES["default"]["TEST"]["TEMPLATE"] = ensure_template(settings.DAT
 TransactionTestCase._fixture_teardown = lambda _case: empty_tables()  # type: ignore[attr-defined] # private
 
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
+# Pages name static files, which no test collects.
+settings.STORAGES["staticfiles"] = {
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}
 # Hashing that is slow on purpose is Django's; here it would only take its time.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

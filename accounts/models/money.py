@@ -114,6 +114,7 @@ class LedgerEntry(models.Model):
         TOP_UP = "top_up", _("Top-up")
         ORDER = "order", _("Order")
         CLOSURE = "closure", _("Closure")
+        AFTERSALE = "aftersale", _("Claim")
         ADJUSTMENT = "adjustment", _("Adjustment")
         WITHDRAWAL = "withdrawal", _("Withdrawal")
 

@@ -135,7 +135,7 @@ BOOK = f"""
         (partner_id, entry_no, kind, amount, balance_after, document, document_no, order_no,
          suborder_no, aftersale_no, note, created_at)
     SELECT %(partner_id)s, last_entry_no, %(kind)s, %(amount)s, balance, %(document)s,
-        %(document_no)s, %(order_no)s, %(suborder_no)s, '', %(note)s, last_entry_at
+        %(document_no)s, %(order_no)s, %(suborder_no)s, %(aftersale_no)s, %(note)s, last_entry_at
     FROM wallet
     RETURNING id, entry_no, balance_after,
         (SELECT {_has_fallen("available - %(amount)s")} FROM wallet)
@@ -226,13 +226,14 @@ def book(
     actor: str,
     order_no: str = "",
     suborder_no: str = "",
+    aftersale_no: str = "",
     own_money_only: bool = False,
 ) -> int:
     """Step: money in (positive) or out, for a document that is booked once; the entry number.
 
     The audit trail keeps the balance before and after.
 
-    :param order_no, suborder_no: what it was for, where it was for an order.
+    :param order_no, suborder_no, aftersale_no: what it was for, where it was for an order or claim.
     :param own_money_only: neither the credit line nor what orders hold may be used.
     :raises FieldInvalid: when the balance would be more than a wallet holds.
     :raises BalanceInsufficient: when the partner's own money does not cover what goes out.
@@ -248,6 +249,7 @@ def book(
             "document_no": document_no,
             "order_no": order_no,
             "suborder_no": suborder_no,
+            "aftersale_no": aftersale_no,
             "note": note,
             "own_money_only": own_money_only,
             "limit": money.LIMIT,

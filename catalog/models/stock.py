@@ -36,6 +36,12 @@ class Warehouse(models.Model):
         _("priority"), default=0, help_text=_("The higher one ships first")
     )
     return_address = models.CharField(_("return address"), max_length=255, blank=True)
+    return_name = models.CharField(
+        _("who takes returns in"), max_length=64, blank=True, default="", db_default=""
+    )
+    return_phone = models.CharField(
+        _("phone for returns"), max_length=32, blank=True, default="", db_default=""
+    )
 
     class Meta:
         verbose_name = _("warehouse")
@@ -125,6 +131,8 @@ class StockMovement(models.Model):
         RESTOCKED = "restocked", _("Paid, then closed: restocked")
         WRITTEN_OFF = "written_off", _("Paid, then closed: written off")
         TAKEN_OVER = "taken_over", _("Taken over from another warehouse")
+        RETURNED = "returned", _("Returned: restocked")
+        RETURN_WRITTEN_OFF = "returned_off", _("Returned: written off")
 
     stock = models.ForeignKey(
         Stock, models.PROTECT, db_index=False, related_name="movements", verbose_name=_("stock")

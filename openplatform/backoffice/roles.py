@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 # Everybody of the back office sees what is in these.
 SEEN_APPS = (
-    "accounts", "approvals", "audit", "catalog", "connectors", "messaging", "orders", "regions",
+    "accounts", "aftersales", "approvals", "audit", "catalog", "connectors", "messaging", "orders",
+    "regions",
 )  # fmt: skip
 
 KEYS = frozenset({"accounts.add_apikey", "accounts.change_apikey"})

@@ -261,6 +261,15 @@ class OrderLine(models.Model):
         _("closed"), default=0, db_default=0, help_text=_("Refunded before they were shipped")
     )
     refunded_quantity = models.PositiveIntegerField(_("refunded"), default=0)
+    claimed_quantity = models.PositiveIntegerField(
+        _("claimed"), default=0, db_default=0, help_text=_("In claims that are open")
+    )
+    stopped_quantity = models.PositiveIntegerField(
+        _("stopped"),
+        default=0,
+        db_default=0,
+        help_text=_("Of the claimed ones, those not shipped: they stay until the claim is decided"),
+    )
     purchase_price = AmountField(_("purchase price"))
     market_price = AmountField(_("market price"))
     sale_price = AmountField(_("sale price"))
@@ -287,10 +296,19 @@ class OrderLine(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(
-                    quantity__gte=models.F("shipped_quantity") + models.F("closed_quantity"),
+                    quantity__gte=models.F("shipped_quantity")
+                    + models.F("closed_quantity")
+                    + models.F("stopped_quantity"),
                     refunded_quantity__gte=models.F("closed_quantity"),
                 ),
                 name="order_line_closed_is_not_shipped",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    quantity__gte=models.F("refunded_quantity") + models.F("claimed_quantity"),
+                    claimed_quantity__gte=models.F("stopped_quantity"),
+                ),
+                name="order_line_claimed_is_not_refunded",
             ),
             models.CheckConstraint(
                 condition=models.Q(refunded_amount__gte=0, refunded_amount__lte=models.F("amount")),
@@ -303,8 +321,13 @@ class OrderLine(models.Model):
 
     @property
     def left_quantity(self) -> int:
-        """Units that are still to be shipped."""
-        return self.quantity - self.shipped_quantity - self.closed_quantity
+        """Units that are still to be shipped, and that no claim stops."""
+        return self.quantity - self.shipped_quantity - self.closed_quantity - self.stopped_quantity
+
+    @property
+    def claimable_quantity(self) -> int:
+        """Units that were neither refunded nor are claimed."""
+        return self.quantity - self.refunded_quantity - self.claimed_quantity
 
 
 class OrderEvent(models.Model):

@@ -14,17 +14,6 @@ from tests.cast import Merchant, World, order_body
 Staff = Callable[..., Client]
 
 
-@pytest.fixture(autouse=True)
-def _plain_static_files(settings) -> None:
-    """Pages name static files, which no test collects."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {
-            "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
-        },
-    }
-
-
 @pytest.fixture
 def staff(db: None) -> Staff:
     """Makes a client that is logged in with the permissions named (``app.codename``)."""

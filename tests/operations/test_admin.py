@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -16,11 +14,7 @@ from openplatform.operations.services.beating import note_beat
 pytestmark = pytest.mark.django_db
 
 
-def test_list_tells_living_parts_from_silent_ones(client: Client, settings: Any) -> None:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def test_list_tells_living_parts_from_silent_ones(client: Client) -> None:
     client.force_login(User.objects.create_superuser("boss"))
     for worker, ago in (("shop-1:17", 5.0), ("shop-2:18", 90.0)):
         note_beat(

@@ -56,13 +56,7 @@ def test_settings_say_how_long_a_quote_holds(
     assert timedelta(minutes=59) < kept.expires_at - kept.created_at < timedelta(minutes=61)
 
 
-def test_staff_see_which_order_was_placed_on_a_quote(
-    shop: World, merchant: Merchant, settings: object
-) -> None:
-    settings.STORAGES = {  # type: ignore[attr-defined]
-        **settings.STORAGES,  # type: ignore[attr-defined]
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def test_staff_see_which_order_was_placed_on_a_quote(shop: World, merchant: Merchant) -> None:
     shop.make_sku("A", north=5)
     used, unused = (quote(merchant)["quote_id"] for _number in range(2))
     merchant.api.post("/orders", order_body(quote_id=used))

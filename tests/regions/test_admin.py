@@ -11,11 +11,7 @@ from tests.sample_regions import retire_regions
 
 
 @pytest.fixture
-def operator(db: None, settings) -> Client:
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+def operator(db: None) -> Client:
     client = Client(headers={"Accept-Language": "en"})
     client.force_login(User.objects.create_superuser("operator"))
     return client
