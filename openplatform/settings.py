@@ -304,8 +304,10 @@ EMAIL_USE_SSL = _SMTP_SECURITY == "tls"
 EMAIL_TIMEOUT = 10  # seconds for each step of the conversation with the server
 DEFAULT_FROM_EMAIL = read_mailbox("MAIL_FROM", "Open Platform <openplatform@localhost>")
 
-# Requests that we send: hosts (with a port, or any) that may be private and spoken to without TLS
+# Hosts (with a port, or any) that may be private and spoken to without TLS: providers that staff
+# enter, and receivers that partners enter
 OUTGOING_PRIVATE_HOSTS = read_list("OUTGOING_PRIVATE_HOSTS")
+WEBHOOK_PRIVATE_HOSTS = read_list("WEBHOOK_PRIVATE_HOSTS")
 
 # Webhooks. The seconds to wait before the first try of a message, the second and so on; after the
 # last it is set aside. An endpoint that fails altogether is tried after the same times, from the

@@ -378,7 +378,7 @@ def _run(options: argparse.Namespace, url: str) -> int:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         Path(directory, "static").mkdir()
         environment = as_in_production(url, str(directory))
-        environment["OUTGOING_PRIVATE_HOSTS"] = "127.0.0.1"
+        environment["WEBHOOK_PRIVATE_HOSTS"] = "127.0.0.1"
         os.environ.update(environment)
         import django
 

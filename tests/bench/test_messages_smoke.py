@@ -17,7 +17,7 @@ from tests.prove.pushing import environment_of_workers
 def test_every_figure_has_a_value_when_the_bench_runs_in_small(
     tmp_path: Path, settings: LazySettings
 ) -> None:
-    settings.OUTGOING_PRIVATE_HOSTS = ["127.0.0.1"]
+    settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1"]
     environment = environment_of_workers(tmp_path)
     receivers = Receivers()
     stage = Stage(environment["DATABASE_URL"], receivers, environment)

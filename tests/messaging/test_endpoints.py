@@ -44,12 +44,17 @@ def test_all_faults_are_raised_together(merchant: Merchant) -> None:
 
 
 def test_private_receivers_are_taken_when_the_settings_name_them(merchant: Merchant) -> None:
-    with override_settings(OUTGOING_PRIVATE_HOSTS=["127.0.0.1:9999"]):
+    with override_settings(WEBHOOK_PRIVATE_HOSTS=["127.0.0.1:9999"]):
         endpoint = make_endpoint(merchant, url="http://127.0.0.1:9999/hook")
         with pytest.raises(Refusal):
             make_endpoint(merchant, url="http://127.0.0.1:9998/hook")
 
     assert WebhookEndpoint.objects.get() == endpoint
+
+
+def test_host_that_providers_may_have_is_none_for_partners(merchant: Merchant) -> None:
+    with override_settings(OUTGOING_PRIVATE_HOSTS=["127.0.0.1:9999"]), pytest.raises(Refusal):
+        make_endpoint(merchant, url="http://127.0.0.1:9999/hook")
 
 
 def test_secrets_are_opened_when_the_key_of_the_platform_moved_on(merchant: Merchant) -> None:

@@ -51,7 +51,7 @@ def test_every_type_has_a_door_when_the_catalogue_is_complete() -> None:
 def test_message_is_what_its_schema_says_when_it_comes_about(
     shop: World, merchant: Merchant, tmp_path: Path, settings: Any, type_name: str
 ) -> None:
-    settings.OUTGOING_PRIVATE_HOSTS = ["127.0.0.1"]
+    settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1"]
     stage = make_stage(shop, merchant, tmp_path)
 
     DOORS[type_name](stage)
@@ -64,7 +64,7 @@ def test_message_is_what_its_schema_says_when_it_comes_about(
 def test_message_is_what_its_schema_says_when_an_endpoint_fails(
     merchant: Merchant, settings: Any
 ) -> None:
-    settings.OUTGOING_PRIVATE_HOSTS = ["127.0.0.1"]
+    settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1"]
     with receiving() as broken, receiving() as sound:
         broken.answer = failing()
         register(merchant, broken)

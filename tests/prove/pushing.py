@@ -48,7 +48,7 @@ def environment_of_workers(directory: Path, **more: str) -> dict[str, str]:
         "DATABASE_URL": urlunsplit(server._replace(path=f"/{connection.settings_dict['NAME']}")),
         "DATA_DIR": str(directory),
         "SECRET_KEY": settings.SECRET_KEY,
-        "OUTGOING_PRIVATE_HOSTS": "127.0.0.1",
+        "WEBHOOK_PRIVATE_HOSTS": "127.0.0.1",
         "LOG_LEVEL": "WARNING",
         **more,
     }

@@ -64,7 +64,7 @@ MOST = 1.5  # times
 
 @pytest.fixture(autouse=True)
 def _loopback_is_open(settings: LazySettings) -> None:
-    settings.OUTGOING_PRIVATE_HOSTS = ["127.0.0.1"]
+    settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1"]
 
 
 def wait_until(is_done: Callable[[], bool], seconds: float, what: str) -> None:

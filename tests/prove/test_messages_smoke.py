@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 60
 
 @pytest.fixture(autouse=True)
 def _loopback_is_open(settings: LazySettings) -> None:
-    settings.OUTGOING_PRIVATE_HOSTS = ["127.0.0.1"]
+    settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1"]
 
 
 def test_every_message_comes_in_order_when_receivers_fail_and_a_worker_is_killed(

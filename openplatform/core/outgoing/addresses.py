@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -61,22 +62,28 @@ def require_open_url(url: str) -> None:
         raise AddressNotAllowed("this is no address") from error
     if not host or parts.scheme not in DEFAULT_PORTS:
         raise AddressNotAllowed("only http and https addresses are called")
-    if parts.scheme == "http" and not is_open_to_us(host, port):
+    if parts.scheme == "http" and not is_open_to_us(host, port, settings.OUTGOING_PRIVATE_HOSTS):
         raise AddressNotAllowed("plain http is spoken to hosts in OUTGOING_PRIVATE_HOSTS only")
 
 
 def require_allowed_url(
-    url: str, *, pointer: str = "/url", resolve: bool = True, wait: float = 2.0
+    url: str,
+    *,
+    private_hosts: Collection[str] = (),
+    pointer: str = "/url",
+    resolve: bool = True,
+    wait: float = 2.0,
 ) -> None:
     """Of an address that a partner wants called, before it is kept.
 
-    It is https (http only to a host that is open to us) to a public host at port 443 or from 1024
+    It is https (http only to a host that may be private) to a public host at port 443 or from 1024
     on, without user name, password and fragment, and written so that every program reads it alike.
     Its name is looked up, and every address that it has must be public; a name server that does not
     answer in time is no fault, for all of it is looked at again at each connection.
 
     Never to be called while a transaction is open: it waits for others.
 
+    :param private_hosts: see :func:`is_open_to_us`.
     :param pointer: where the address is in the request.
     :param resolve: whether names are looked up.
     :param wait: seconds for looking up.
@@ -85,7 +92,7 @@ def require_allowed_url(
         ``not_public`` too: what names there are inside is nobody's business.
     """
     parts = _read(url, pointer)
-    if is_open_to_us(parts.host, parts.port):
+    if is_open_to_us(parts.host, parts.port, private_hosts):
         return
     if parts.scheme != "https":
         raise UrlNotAllowed(_("The address has to be https"), pointer=pointer, reason="scheme")
@@ -119,10 +126,13 @@ def require_allowed_url(
         raise not_public
 
 
-def is_open_to_us(host: str, port: int) -> bool:
-    """Whether a host may be private and spoken to without TLS."""
-    named = settings.OUTGOING_PRIVATE_HOSTS
-    return bool(settings.DEBUG) or host in named or f"{host}:{port}" in named
+def is_open_to_us(host: str, port: int, private_hosts: Collection[str]) -> bool:
+    """Whether a host may be private and spoken to without TLS: everything while debugging.
+
+    :param private_hosts: ``host`` or ``host:port``, from the settings. Providers and receivers of
+        webhooks have lists of their own: what staff may have called is not for partners.
+    """
+    return bool(settings.DEBUG) or host in private_hosts or f"{host}:{port}" in private_hosts
 
 
 def is_public(address: Address) -> bool:

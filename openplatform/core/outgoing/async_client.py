@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address
@@ -72,10 +72,12 @@ class AsyncClient:
     """Sends requests for as long as it is open. It belongs to one event loop.
 
     :param timeout: seconds for everything together.
+    :param private_hosts: that it may speak to inside, see ``addresses.is_open_to_us``.
     """
 
-    def __init__(self, *, timeout: float) -> None:
+    def __init__(self, *, timeout: float, private_hosts: Collection[str] = ()) -> None:
         self._timeout = timeout
+        self._private_hosts = private_hosts
         self._loop = asyncio.get_running_loop()
         self._tls = _tls()
         self._targets: dict[str, _Target] = {}
@@ -170,7 +172,7 @@ class AsyncClient:
         if target is None:
             if len(self._targets) >= MAX_TARGETS:
                 self._targets.clear()
-            target = self._targets[url] = _read_target(url)
+            target = self._targets[url] = _read_target(url, self._private_hosts)
         return target
 
     async def _places_of(self, target: _Target) -> list[Place]:
@@ -374,10 +376,10 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _read_target(url: str) -> _Target:
+def _read_target(url: str, private_hosts: Collection[str]) -> _Target:
     """:raises AddressNotAllowed: for an address that may not be registered either."""
     try:
-        require_allowed_url(url, resolve=False)
+        require_allowed_url(url, private_hosts=private_hosts, resolve=False)
     except UrlNotAllowed as error:
         raise AddressNotAllowed(str(error.detail)) from error
     parts = urlsplit(url)
@@ -389,6 +391,6 @@ def _read_target(url: str) -> _Target:
         written = f"{written}:{port}"
     return _Target(
         Origin(parts.scheme == "https", host, port),
-        is_open_to_us(host, port),
+        is_open_to_us(host, port, private_hosts),
         f"POST {path} HTTP/1.1\r\nHost: {written}\r\nAccept-Encoding: identity\r\n",
     )

@@ -13,6 +13,7 @@ from threading import Timer
 from typing import Any
 
 import requests
+from django.conf import settings
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -138,7 +139,7 @@ class _Exchange:
     def connect(self, host: str, port: int) -> socket.socket:
         """A connection to one of the host's addresses, all of which must be open to us."""
         places = look_up(host, port).result(self._left())
-        if not is_open_to_us(host, port) and not all(
+        if not is_open_to_us(host, port, settings.OUTGOING_PRIVATE_HOSTS) and not all(
             is_public_text(place.address) for place in places
         ):
             self.refused = AddressNotAllowed(f"{host} is not at public addresses only")

@@ -12,7 +12,7 @@ FIELD = "webhook_receiver"
 
 
 def open_receiver() -> str | None:
-    """``host:port`` for ``OUTGOING_PRIVATE_HOSTS``; None where no demo was loaded.
+    """``host:port`` for ``WEBHOOK_PRIVATE_HOSTS``; None where no demo was loaded.
 
     It stays the same over restarts, since endpoints name it, and stands in ``demo.json``.
     """

@@ -75,7 +75,9 @@ def run(stopping: Flag, beat: Callable[[], None]) -> None:
 
 
 async def _run(stopping: Flag, beat: Callable[[], None]) -> None:
-    async with AsyncClient(timeout=settings.WEBHOOK_TIMEOUT) as client:
+    async with AsyncClient(
+        timeout=settings.WEBHOOK_TIMEOUT, private_hosts=settings.WEBHOOK_PRIVATE_HOSTS
+    ) as client:
         pump = Pump(client)
         closing = Flag()
         listening = Thread(target=_listen, args=(pump, closing), daemon=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -198,7 +199,9 @@ def check_terms(
             faults.append(FieldInvalid(pointer="/url", maximum=MAX_URL))
         else:
             try:
-                require_allowed_url(url, pointer="/url")
+                require_allowed_url(
+                    url, private_hosts=settings.WEBHOOK_PRIVATE_HOSTS, pointer="/url"
+                )
             except DomainError as fault:
                 faults.append(fault)
     if unknown := sorted(set(types or ()) - set(TYPES)):

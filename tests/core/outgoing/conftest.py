@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 import uvloop
+from django.conf import settings as project_settings
 
 from openplatform.core.outgoing.async_client import AsyncClient
 from openplatform.core.outgoing.client import send_request
@@ -65,7 +66,8 @@ def ask_async(
     body: bytes = b"{}",
 ) -> Told:
     async def post() -> Told:
-        async with AsyncClient(timeout=timeout) as client:
+        hosts = project_settings.OUTGOING_PRIVATE_HOSTS
+        async with AsyncClient(timeout=timeout, private_hosts=hosts) as client:
             answer = await client.post(url, headers=headers or {}, body=body)
             return Told(answer.status, answer.answer)
 

@@ -40,7 +40,7 @@ def _no_private_hosts(settings: Any, _private_hosts: None) -> None:
 def reason_of(url: str, **options: Any) -> str | None:
     """Why an address is refused."""
     try:
-        require_allowed_url(url, **options)
+        require_allowed_url(url, private_hosts=project_settings.OUTGOING_PRIVATE_HOSTS, **options)
     except UrlNotAllowed as error:
         return str(error.facts["reason"])
     return None

@@ -24,6 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from django.conf import settings as project_settings
 
 from openplatform.core.outgoing import async_client
 from openplatform.core.outgoing.async_client import AsyncAnswer, AsyncClient
@@ -43,7 +44,8 @@ Conversation = Callable[[AsyncClient], Coroutine[Any, Any, Any]]
 
 def talk(conversation: Conversation, *, timeout: float = 5.0) -> Any:
     async def run() -> Any:
-        async with AsyncClient(timeout=timeout) as client:
+        hosts = project_settings.OUTGOING_PRIVATE_HOSTS
+        async with AsyncClient(timeout=timeout, private_hosts=hosts) as client:
             return await conversation(client)
 
     return uvloop.run(run())

@@ -8,7 +8,7 @@ from tests.cast import Merchant, make_merchant
 
 @pytest.fixture(autouse=True)
 def _loopback_is_open(settings: LazySettings) -> None:
-    settings.OUTGOING_PRIVATE_HOSTS = ["127.0.0.1"]
+    settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1"]
     settings.WEBHOOK_TIMEOUT = 5.0
 
 

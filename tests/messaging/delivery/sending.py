@@ -62,7 +62,9 @@ def with_pump(work: Callable[[Pump], Awaitable[None]]) -> None:
     """Let a pump work; then it stops in order."""
 
     async def run() -> None:
-        async with AsyncClient(timeout=settings.WEBHOOK_TIMEOUT) as client:
+        async with AsyncClient(
+            timeout=settings.WEBHOOK_TIMEOUT, private_hosts=settings.WEBHOOK_PRIVATE_HOSTS
+        ) as client:
             pump = Pump(client)
             try:
                 await work(pump)

@@ -79,7 +79,7 @@ def test_endpoints_are_shared_and_each_has_one_sender_when_two_pumps_work() -> N
             tell_all(merchant, *["order:1", "order:2", "order:3"] * 5)
 
         async def work() -> None:
-            async with AsyncClient(timeout=5.0) as client:
+            async with AsyncClient(timeout=5.0, private_hosts=["127.0.0.1"]) as client:
                 pumps = [Pump(Signing(client, name)) for name in ("a", "b")]
                 # Each takes what the other one leaves.
                 await asyncio.gather(*(pump.drain() for pump in pumps))
@@ -192,7 +192,7 @@ def test_message_goes_again_with_the_same_id_when_its_pump_was_killed(acme: Merc
             [sys.executable, "-c", program],
             cwd=django_settings.BASE_DIR,
             env={
-                **os.environ, "DATABASE_URL": database_url(), "OUTGOING_PRIVATE_HOSTS": "127.0.0.1",
+                **os.environ, "DATABASE_URL": database_url(), "WEBHOOK_PRIVATE_HOSTS": "127.0.0.1",
             },
         )  # fmt: skip
         receiver.wait_for(1)

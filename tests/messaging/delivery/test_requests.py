@@ -112,7 +112,7 @@ def test_private_host_is_refused_when_it_is_no_longer_open_to_us(
     with receiving() as receiver:
         endpoint = register(acme, receiver)
         # As when the name of a public host is turned to the inside later.
-        settings.OUTGOING_PRIVATE_HOSTS = []
+        settings.WEBHOOK_PRIVATE_HOSTS = []
         WebhookEndpoint.objects.update(url=receiver.url.replace("http:", "https:"))
         tell_all(acme, "order:1")
 

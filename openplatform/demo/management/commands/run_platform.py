@@ -100,13 +100,13 @@ def _become_supervisor(
         *("--base-url", settings.PUBLIC_URL),
         *(f"--{name}" for name in ("walkthrough", "exit") if options[name]),
     ]
-    private = list(settings.OUTGOING_PRIVATE_HOSTS)
     if simulator_port is not None:
         arguments += ["--simulator-port", str(simulator_port)]
-        private.append(f"{HOST}:{simulator_port}")
+        providers = [*settings.OUTGOING_PRIVATE_HOSTS, f"{HOST}:{simulator_port}"]
+        os.environ["OUTGOING_PRIVATE_HOSTS"] = ",".join(providers)
     if receiver is not None:
-        private.append(receiver)
-    os.environ["OUTGOING_PRIVATE_HOSTS"] = ",".join(private)
+        receivers = [*settings.WEBHOOK_PRIVATE_HOSTS, receiver]
+        os.environ["WEBHOOK_PRIVATE_HOSTS"] = ",".join(receivers)
     if startup.has_started_postgres:
         arguments += ["--stop-postgres", str(settings.EMBEDDED_POSTGRES)]
     connections.close_all()
