@@ -5,7 +5,7 @@ Nothing is read or written here: services act on these plans, and previews show 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from orders.states import SuborderStatus
 
 CLOSABLE = (SuborderStatus.AWAITING_SHIPMENT, SuborderStatus.PARTLY_SHIPPED)
 MOVABLE = (SuborderStatus.AWAITING_SHIPMENT,)
+ALL_CLAIMED = _("Everything that is left of it is claimed, and waits for the decision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +75,42 @@ def plan_closing(
     :raises FieldInvalid: for a line of another suborder, or nothing at all.
     """
     _require_status(part, CLOSABLE)
+    if quantities is None and not has_left(lines):
+        raise OrderStateConflict(ALL_CLAIMED, order_no=part.order_no, status=part.status)
     taken = _take(lines, quantities)
     if refund_freight is None:
         going = {piece.line.pk: piece.quantity for piece in taken}
-        refund_freight = all(
-            line.closed_quantity + going.get(line.pk, 0) == line.quantity for line in lines
-        )
-    return ClosingPlan(taken, _goods(taken), _freight_left(part) if refund_freight else money.ZERO)
+        freight_amount = freight_once_closed(part, lines, going)
+    else:
+        freight_amount = _freight_left(part) if refund_freight else money.ZERO
+    return ClosingPlan(taken, _goods(taken), freight_amount)
+
+
+def freight_once_closed(
+    part: Suborder, lines: Sequence[OrderLine], closing: Mapping[int, int]
+) -> Decimal:
+    """What goes back of the freight by itself when units are refunded: all that was not refunded
+    yet, when every unit of the suborder is closed by then, so that none was ever shipped; else
+    nothing.
+
+    :param lines: all lines of the suborder.
+    :param closing: units that are refunded unshipped now, by the line's primary key.
+    """
+    is_all = all(line.closed_quantity + closing.get(line.pk, 0) == line.quantity for line in lines)
+    return _freight_left(part) if is_all else money.ZERO
+
+
+def has_left(lines: Iterable[OrderLine]) -> bool:
+    """Whether there is a unit to ship that no open claim stops."""
+    return any(line.left_quantity for line in lines)
 
 
 def plan_split(
     part: Suborder, lines: Sequence[OrderLine], quantities: Mapping[int, int]
 ) -> SplitPlan:
     """What becomes a suborder of its own. The freight not yet refunded is divided by the goods that
-    are left to ship, to the cent and without loss.
+    were not shipped, to the cent and without loss; units that open claims stop are among them, and
+    stay.
 
     :param quantities: units by line number.
     :raises OrderStateConflict: unless the suborder awaits shipment.
@@ -96,23 +119,24 @@ def plan_split(
     """
     _require_status(part, MOVABLE)
     taken = _take(lines, quantities)
-    left = _take(lines, None)
-    if taken == left:
+    unshipped = _unshipped(lines)
+    if taken == unshipped:
         raise FieldInvalid(
             _("Nothing would stay: move the suborder as a whole instead"), pointer="/lines"
         )
     going = _goods(taken)
-    _staying, freight = money.divide(_freight_left(part), [_goods(left) - going, going])
+    _staying, freight = money.divide(_freight_left(part), [_goods(unshipped) - going, going])
     return SplitPlan(taken, going, freight)
 
 
 def plan_move(part: Suborder, lines: Sequence[OrderLine]) -> SplitPlan:
-    """What another warehouse takes over: all that is left, with the freight not yet refunded.
+    """What another warehouse takes over: all that was not shipped, units that open claims stop
+    among it, with the freight not yet refunded.
 
     :raises OrderStateConflict: unless the suborder awaits shipment.
     """
     _require_status(part, MOVABLE)
-    taken = _take(lines, None)
+    taken = _unshipped(lines)
     return SplitPlan(taken, _goods(taken), _freight_left(part))
 
 
@@ -132,6 +156,11 @@ def _take(lines: Sequence[OrderLine], quantities: Mapping[int, int] | None) -> t
         if quantity > left:
             raise QuantityExceedsOrdered(pointer="/lines", line_no=str(line_no), left=left)
     return tuple(Taken(by_no[line_no], quantities[line_no]) for line_no in sorted(quantities))
+
+
+def _unshipped(lines: Sequence[OrderLine]) -> tuple[Taken, ...]:
+    held = ((line, line.left_quantity + line.stopped_quantity) for line in lines)
+    return tuple(Taken(line, quantity) for line, quantity in held if quantity)
 
 
 def _goods(taken: Sequence[Taken]) -> Decimal:

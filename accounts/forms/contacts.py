@@ -17,6 +17,7 @@ DESCRIPTIONS = {
     Topic.BALANCE_LOW: _("less is available than the alert threshold, and again under half of it"),
     Topic.KEY_EXPIRING: _("30, 7 and 1 days before it stops opening anything"),
     Topic.ENDPOINT_FAILING: _("messages do not reach the partner's system"),
+    Topic.CLAIM_DUE: _("an answer or a return is awaited, and the time for it is nearly over"),
     Topic.STATEMENT_READY: _("a period is closed, and its files can be fetched"),
     Topic.BOOKS_DIFFER: _("the daily proof of all wallets found a difference"),
 }

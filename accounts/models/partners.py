@@ -84,6 +84,7 @@ class Contact(models.Model):
         BALANCE_LOW = "balance_low", _("Low balance")
         KEY_EXPIRING = "key_expiring", _("API key about to expire")
         ENDPOINT_FAILING = "endpoint_failing", _("Webhook endpoint failing")
+        CLAIM_DUE = "claim_due", _("Claim about to end")
         STATEMENT_READY = "statement_ready", _("Statement ready")
         BOOKS_DIFFER = "books_differ", _("Books do not agree (our own side)")
 

@@ -96,9 +96,23 @@ class WarehouseAdmin(ModelAdmin):
     readonly_on_change = ("code",)
     autocomplete_fields = ("region", "serves", "excludes")
     readonly_fields = ("whole_area",)
-    fields = (
-        "code", "name", "region", "serves", "excludes", "whole_area", "priority", "return_address",
-    )  # fmt: skip
+    fieldsets = (
+        (
+            None,
+            {"fields": ("code", "name", "region", "serves", "excludes", "whole_area", "priority")},
+        ),
+        (
+            _("Returns"),
+            {
+                "fields": (("return_name", "return_phone"), "return_address"),
+                "description": _(
+                    "Where merchants send goods back to that this warehouse shipped. A claim keeps"
+                    " what stands here when its return is approved; without all three no return"
+                    " can be approved."
+                ),
+            },
+        ),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Warehouse]:
         """With the served and the excluded regions."""

@@ -18,6 +18,7 @@ from openplatform.regions.models import Region
 
 REGION = re.compile(r"[0-9]{1,12}", re.ASCII)
 MAX_PRIORITY = 1_000_000
+RETURN_COLUMNS = ("return_name", "return_phone", "return_address")
 
 
 def parse_region(text: str) -> str:
@@ -72,8 +73,9 @@ class WarehouseImporter(Importer):
         fields = {"name": row.values["name"], "region_id": row.values["region"]}
         if row.get("priority") is not None:
             fields["priority"] = row.get("priority")
-        if "return_address" in self.context.columns:
-            fields["return_address"] = row.get("return_address") or ""
+        for name in RETURN_COLUMNS:
+            if name in self.context.columns:
+                fields[name] = row.get(name) or ""
         serves = (row.get("serves") or ()) if "serves" in self.context.columns else None
         excludes = (row.get("excludes") or ()) if "excludes" in self.context.columns else None
         return save_warehouse(draft=WarehouseDraft(row.values["code"], fields, serves, excludes))
@@ -116,6 +118,8 @@ WAREHOUSES = Resource(
             integer_of(-MAX_PRIORITY, MAX_PRIORITY),
             help=_("Whole number; of two warehouses that could deliver, the higher one does"),
         ),
+        Column("return_name", text_of(64), help=_("Who takes returned goods in")),
+        Column("return_phone", text_of(32), help=_("Phone of whoever takes returned goods in")),
         Column("return_address", text_of(255), help=_("Where returned goods are sent")),
     ),
     importer=WarehouseImporter,

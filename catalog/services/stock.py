@@ -102,6 +102,22 @@ TAKE_OVER = MOVE.format(
     found_short="0", guard=ENOUGH,
     hinted=HINTED.format(on_hand="-part.quantity", reserved="0"),
 )  # fmt: skip
+# Goods that came back once they had been shipped.
+RETURN = MOVE.format(
+    cause="returned", on_hand="part.quantity", reserved="0", outgoing="0", found_short="0",
+    guard="true", hinted=HINTED.format(on_hand="part.quantity", reserved="0"),
+)  # fmt: skip
+# They come and go at once: two movements, and the numbers stay.
+RETURN_WRITE_OFF = f"""
+    WITH {WANTED}
+    INSERT INTO catalog_stockmovement
+        (stock_id, cause, on_hand_change, reserved_change, outgoing_change, document_no, actor)
+    SELECT part.stock_id, way.cause, way.sign * part.quantity, 0, 0, %(document_no)s, ''
+    FROM wanted AS part
+    CROSS JOIN (VALUES (1, 'returned'), (-1, 'returned_off')) AS way (sign, cause)
+    ORDER BY part.stock_id, way.sign DESC
+    RETURNING stock_id
+"""  # noqa: S608 - of constants
 
 
 def send_lock(*, stock_ids: Sequence[int]) -> None:
@@ -129,6 +145,20 @@ def send_write_off(
 ) -> Sent:
     """Step: paid units that will not be shipped, because they are broken or not there."""
     return _send(WRITE_OFF, stock_ids, quantities, document_no)
+
+
+def send_return(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:
+    """Step: units that had been shipped came back and can be sold again."""
+    return _send(RETURN, stock_ids, quantities, document_no)
+
+
+def send_return_write_off(
+    *, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str
+) -> Sent:
+    """Step: units that had been shipped came back and cannot be sold; no number changes, and two
+    movements say why.
+    """
+    return _send(RETURN_WRITE_OFF, stock_ids, quantities, document_no)
 
 
 def send_takeover(*, stock_ids: Sequence[int], quantities: Sequence[int], document_no: str) -> Sent:

@@ -23,7 +23,8 @@ HINT = """
 class WarehouseDraft:
     """A warehouse to be. What is not named stays as it is.
 
-    :param fields: ``name`` and ``region_id`` at least; ``priority``, ``return_address``.
+    :param fields: ``name`` and ``region_id`` at least; ``priority``, ``return_name``,
+        ``return_phone``, ``return_address``.
     :param serves: exactly these region codes, none meaning everywhere; None leaves them.
     :param excludes: exactly these are left out; None leaves them.
     """

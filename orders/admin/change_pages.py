@@ -104,7 +104,7 @@ def look_at_closing(
         fingerprint=str(order.version),
         confirm=_("I know that %(amount)s goes back to %(partner)s, and that it cannot be undone.")
         % {"amount": _amount(goods + freight), "partner": order.partner},
-        tables=[money, parts, _lines(taken, with_left=True), _stock(moves)],
+        tables=[money, parts, _lines(taken, with_left=True), look_at_stock(moves)],
     )
 
 
@@ -135,7 +135,7 @@ def look_at_split(
     return ChangeLook(
         fingerprint=str(order.version),
         confirm=_confirm_area(is_serving=is_serving),
-        tables=[parts, _lines(plan.taken, with_left=True), _stock(moves)],
+        tables=[parts, _lines(plan.taken, with_left=True), look_at_stock(moves)],
     )
 
 
@@ -159,7 +159,7 @@ def look_at_move(
     return ChangeLook(
         fingerprint=str(order.version),
         confirm=_confirm_area(is_serving=is_serving),
-        tables=[parts, _lines(plan.taken, with_left=False), _stock(moves)],
+        tables=[parts, _lines(plan.taken, with_left=False), look_at_stock(moves)],
     )
 
 
@@ -202,7 +202,8 @@ def _lines(taken: Sequence[Taken], *, with_left: bool) -> Table:
     )
 
 
-def _stock(moves: Sequence[StockMove]) -> Table:
+def look_at_stock(moves: Sequence[StockMove]) -> Table:
+    """What becomes of stock."""
     rows: Sequence[Sequence[Cell]] = [
         (
             f"{move.warehouse} · {move.sku}",

@@ -99,7 +99,7 @@ class SuborderChanges:
         """Some units become a suborder of their own."""
         part, lines = _read_part(self, request, object_id)
         order = part.order
-        if part.status not in MOVABLE:
+        if part.status not in MOVABLE or not _left(lines):
             return go_back(request, _page_of(part), is_anything_left=bool(_left(lines)))
 
         def look(form: SplitForm) -> ChangeLook:
@@ -208,7 +208,7 @@ class SuborderChanges:
         """Units that will not be shipped are refunded."""
         part, lines = _read_part(self, request, object_id)
         order = part.order
-        if part.status not in CLOSABLE:
+        if part.status not in CLOSABLE or not _left(lines):
             return go_back(request, _page_of(part), is_anything_left=bool(_left(lines)))
 
         def look(form: CloseForm) -> ChangeLook:

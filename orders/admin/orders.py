@@ -44,9 +44,13 @@ MONEY_COLOURS = {
 }
 
 
-def show_timeline(order: Order) -> dict[str, Any]:
-    """The money of an order as ``backoffice/order_money.html`` shows it."""
-    timeline = get_timeline_document(partner_id=order.partner_id, order_no=order.order_no)
+def show_timeline(order: Order, suborder_no: str = "") -> dict[str, Any]:
+    """The money of an order, or of one of its suborders, as ``backoffice/order_money.html`` shows
+    it.
+    """
+    timeline = get_timeline_document(
+        partner_id=order.partner_id, order_no=suborder_no or order.order_no
+    )
     for entry in timeline["entries"]:
         kind = Kind(entry["kind"])
         entry["label"], entry["colour"] = kind.label, MONEY_COLOURS[kind]

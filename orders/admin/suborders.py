@@ -196,7 +196,7 @@ class SuborderAdmin(FoundByOrder, SuborderChanges, ReadOnlyAdmin):
         order = part.order
         left = [line for line in part.lines.order_by("line_no") if line.left_quantity]
         back_to = reverse("admin:orders_suborder_change", args=(part.pk,))
-        if part.status not in SHIPPABLE:
+        if part.status not in SHIPPABLE or not left:
             return go_back(request, back_to, is_anything_left=bool(left))
 
         def call(values: Values) -> type_of_text:

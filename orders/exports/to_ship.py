@@ -9,7 +9,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 
 import openpyxl
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
@@ -30,9 +30,16 @@ Cells = Sequence[str]
 
 
 def list_to_ship() -> QuerySet[Suborder]:
-    """Suborders of which something is left to ship, by warehouse, the first paid first."""
+    """Suborders of which something is left to ship that no open claim stops, by warehouse, the
+    first paid first.
+    """
+    left = OrderLine.objects.filter(
+        suborder=OuterRef("pk"),
+        quantity__gt=F("shipped_quantity") + F("closed_quantity") + F("stopped_quantity"),
+    )
     return Suborder.objects.filter(
-        status__in=(SuborderStatus.AWAITING_SHIPMENT, SuborderStatus.PARTLY_SHIPPED)
+        Exists(left),
+        status__in=(SuborderStatus.AWAITING_SHIPMENT, SuborderStatus.PARTLY_SHIPPED),
     ).order_by("warehouse__code", "order__paid_at", "pk")
 
 

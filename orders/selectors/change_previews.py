@@ -65,14 +65,15 @@ def list_short(warehouse: Warehouse, taken: Sequence[Taken]) -> list[Taken]:
 
 
 def list_takers(part: Suborder, lines: Sequence[OrderLine]) -> list[Taker]:
-    """All warehouses, those first that hold everything left of these lines, then those that serve
-    the consignee's region, in the order in which they would have been asked to ship.
+    """All warehouses, those first that hold everything of these lines that was not shipped, then
+    those that serve the consignee's region, in the order in which they would have been asked to
+    ship.
     """
     serving = list_serving(region=part.order.consignee_region_id)
-    left = [line for line in lines if line.left_quantity]
+    needed = {line: line.left_quantity + line.stopped_quantity for line in lines}
     held = {
         (row.warehouse_id, row.sku_id): _sellable(row)
-        for row in Stock.objects.filter(sku_id__in=[line.sku_id for line in left])
+        for row in Stock.objects.filter(sku_id__in=[line.sku_id for line in lines])
     }
     takers = [
         Taker(
@@ -80,8 +81,8 @@ def list_takers(part: Suborder, lines: Sequence[OrderLine]) -> list[Taker]:
             warehouse.pk in serving,
             tuple(
                 line.sku_code
-                for line in left
-                if held.get((warehouse.pk, line.sku_id), 0) < line.left_quantity
+                for line, quantity in needed.items()
+                if held.get((warehouse.pk, line.sku_id), 0) < quantity
             ),
         )
         for warehouse in Warehouse.objects.order_by("code")

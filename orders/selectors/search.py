@@ -88,7 +88,7 @@ def find_orders(text: str) -> Found:
         return Found([], is_cut=False)
     own = text.upper()
     rows = send(
-        FIND, {"text": text, "end": _end_of(text), "own_text": own, "own_end": _end_of(own)}
+        FIND, {"text": text, "end": end_of(text), "own_text": own, "own_end": end_of(own)}
     ).rows()
     in_column = Counter(place for place, _order_id in rows)
     return Found(
@@ -97,10 +97,10 @@ def find_orders(text: str) -> Found:
     )
 
 
-def _end_of(beginning: str) -> str:
+def end_of(beginning: str) -> str:
     """The first text, in the order of bytes, behind all those with this beginning."""
     head, last = beginning[:-1], beginning[-1]
     if last == LAST_CHARACTER:
-        return _end_of(head) if head else beginning + LAST_CHARACTER
+        return end_of(head) if head else beginning + LAST_CHARACTER
     following = AFTER_SURROGATES if last == BEFORE_SURROGATES else chr(ord(last) + 1)
     return head + following

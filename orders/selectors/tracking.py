@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from openplatform.connectors.models import TrackedParcel
@@ -35,13 +38,41 @@ FIND = """
     ORDER BY carrier.code, shipment.waybill_no, past.id DESC NULLS FIRST
     LIMIT 20
 """
+MAX_FOUND = 20
 DEFAULT_INTERVAL = 1800  # seconds after which an answer counts as stale when nobody can be asked
+
+
+@dataclass(frozen=True, slots=True)
+class FoundParcel:
+    """A parcel of a partner. With ``past_status`` its number stands for another parcel by now, and
+    this is all that is known of it.
+    """
+
+    carrier_code: str
+    carrier_name: str
+    waybill_no: str
+    shipment_nos: list[str]
+    past_status: str | None
+    past_delivered_at: datetime | None
+
+
+# Named arguments: partner_id, number, carrier_code (None: of any carrier).
+Finder = Callable[..., Sequence[FoundParcel]]
+
+_finders: list[Finder] = []
+
+
+def register_finder(finder: Finder) -> None:
+    """Have parcels found that are no shipments: those that an app above knows of."""
+    if finder not in _finders:
+        _finders.append(finder)
 
 
 def get_tracking_document(
     *, partner_id: int, number: str, carrier_code: str | None
 ) -> dict[str, Any]:
-    """``GET /shipments/{number}/tracking``, by waybill or shipment number.
+    """``GET /shipments/{number}/tracking``, by waybill or shipment number, what
+    apps above send and await included.
 
     Nobody is asked while the caller waits: it is what was heard last. When that is stale, the
     worker asks next, at most once within the provider's interval however often this is called.
@@ -49,28 +80,28 @@ def get_tracking_document(
     :raises NotFound: when the partner has no such parcel.
     :raises FieldRequired: when several carriers have a parcel with this number.
     """
-    found = send(FIND, {"partner_id": partner_id, "number": number, "carrier": carrier_code}).rows()
+    found = _find(partner_id, number, carrier_code)
     if not found:
         raise NotFound
     if len(found) > 1:
-        raise FieldRequired(pointer="?carrier", carriers=[row[0] for row in found])
-    code, name, waybill_no, shipment_nos, past_status, past_delivered_at = found[0]
+        raise FieldRequired(pointer="?carrier", carriers=[one.carrier_code for one in found])
+    [one] = found
     head = {
-        "carrier": {"code": code, "name": name},
-        "waybill_no": waybill_no,
-        "shipment_nos": shipment_nos,
+        "carrier": {"code": one.carrier_code, "name": one.carrier_name},
+        "waybill_no": one.waybill_no,
+        "shipment_nos": one.shipment_nos,
     }
-    if past_status is not None:  # what is heard by now is of a parcel of somebody else
+    if one.past_status is not None:  # what is heard by now is of a parcel of somebody else
         return {
             **head,
-            "status": past_status,
-            "delivered_at": clock.to_text(past_delivered_at),
+            "status": one.past_status,
+            "delivered_at": clock.to_text(one.past_delivered_at),
             "events": [],
             "as_of": None,
             "is_stale": False,
         }
-    parcel = _get_parcel(code, waybill_no)
-    interval = get_interval(carrier_code=code)
+    parcel = _get_parcel(one.carrier_code, one.waybill_no)
+    interval = get_interval(carrier_code=one.carrier_code)
     is_stale = _is_stale(parcel, interval or DEFAULT_INTERVAL)
     if is_stale and interval is not None:
         hasten_refresh(parcel_id=parcel.pk, interval_seconds=interval)
@@ -90,6 +121,17 @@ def get_tracking_document(
         "as_of": clock.to_text(parcel.as_of),
         "is_stale": is_stale,
     }
+
+
+def _find(partner_id: int, number: str, carrier_code: str | None) -> list[FoundParcel]:
+    """Each carrier and waybill once: a shipment before what an app above knows by its number."""
+    rows = send(FIND, {"partner_id": partner_id, "number": number, "carrier": carrier_code}).rows()
+    found = [FoundParcel(*row) for row in rows]
+    for finder in _finders:
+        known = {(one.carrier_code, one.waybill_no) for one in found}
+        more = finder(partner_id=partner_id, number=number, carrier_code=carrier_code)
+        found += [one for one in more if (one.carrier_code, one.waybill_no) not in known]
+    return found[:MAX_FOUND]
 
 
 def _get_parcel(carrier_code: str, waybill_no: str) -> TrackedParcel:

@@ -16,6 +16,16 @@ from orders.models import OrderLine
 from orders.services.locked_parts import LockedPart, lock_stock
 from orders.services.progress import advance, tell
 
+# A step of a statement, behind a `claimed (line_id, quantity, unshipped)` with a row for each line:
+# what `claim_units` does. `counted` has a row for each line.
+CLAIM_STEP = """counted AS (
+        UPDATE orders_orderline line
+        SET claimed_quantity = claimed_quantity + claimed.quantity,
+            stopped_quantity = stopped_quantity + claimed.unshipped
+        FROM claimed WHERE line.id = claimed.line_id
+        RETURNING line.id
+    )"""
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedUnits:

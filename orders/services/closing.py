@@ -15,7 +15,7 @@ from openplatform.audit.services.recording import record_change
 from openplatform.core.errors import NotFound
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import transactional
-from orders.changes import CLOSABLE, ClosingPlan, plan_closing
+from orders.changes import ALL_CLAIMED, CLOSABLE, ClosingPlan, has_left, plan_closing
 from orders.errors import OrderStateConflict
 from orders.models import Closure, ClosureLine, Order, OrderLine, Suborder
 from orders.services.locked_parts import lock_part, lock_stock, require_version
@@ -87,22 +87,22 @@ def close_order(
 
 
 def plan_order_closing(order: Order, *, refund_freight: bool | None) -> list[Planned]:
-    """What closing an order would close of each suborder that has something left to ship.
+    """What closing an order would close of each suborder that has something left to ship. Units in
+    open claims are left to the decisions on these.
 
     :raises OrderStateConflict: when none has.
     """
     parts = order.suborders.filter(status__in=CLOSABLE).select_related("warehouse").order_by("pk")
+    lines_of = {part: list(part.lines.order_by("line_no")) for part in parts}
     planned = [
-        (
-            part,
-            plan_closing(
-                part, list(part.lines.order_by("line_no")), None, refund_freight=refund_freight
-            ),
-        )
-        for part in parts
+        (part, plan_closing(part, lines, None, refund_freight=refund_freight))
+        for part, lines in lines_of.items()
+        if has_left(lines)
     ]
     if not planned:
-        raise OrderStateConflict(order_no=order.order_no, status=order.status)
+        raise OrderStateConflict(
+            ALL_CLAIMED if lines_of else None, order_no=order.order_no, status=order.status
+        )
     return planned
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from django.db import Error
 from django.db.models.functions import Now
@@ -51,11 +53,24 @@ UNWATCHED = """
         )
 """
 
+# Named arguments: those of `follow_parcel`.
+Follower = Callable[..., object]
+
 log = structlog.get_logger(__name__)
+
+_followers: list[Follower] = []
 
 
 class _MovedOn(Exception):
     """The parcel came further while its orders followed."""
+
+
+def register_follower(follower: Follower) -> None:
+    """Have a step follow each parcel that changed, ahead of orders: what an app above locks comes
+    before orders.
+    """
+    if follower not in _followers:
+        _followers.append(follower)
 
 
 def follow_changed_parcels() -> int:
@@ -106,13 +121,15 @@ def watch_open_parcels() -> int:
 
 @transactional
 def _follow(parcel: TrackedParcel) -> None:
-    follow_parcel(
-        carrier_code=parcel.carrier_code,
-        waybill_no=parcel.waybill_no,
-        status=ParcelStatus(parcel.status),
-        delivered_at=parcel.delivered_at,
-        since=parcel.counts_since,
-        now=clock.now(),
-    )
+    now = clock.now()
+    for follow in (*_followers, follow_parcel):
+        follow(
+            carrier_code=parcel.carrier_code,
+            waybill_no=parcel.waybill_no,
+            status=ParcelStatus(parcel.status),
+            delivered_at=parcel.delivered_at,
+            since=parcel.counts_since,
+            now=now,
+        )
     if send(FOLLOWED, [parcel.pk, parcel.version]).row() is None:
         raise _MovedOn

@@ -12,6 +12,7 @@ from openplatform.audit.services.recording import record_change
 from openplatform.core.errors import FieldInvalid, NotFound
 from openplatform.core.identifiers import dated_no
 from openplatform.core.locking import require_transaction, transactional
+from orders.changes import ALL_CLAIMED, has_left
 from orders.errors import OrderStateConflict, QuantityExceedsOrdered
 from orders.models import (
     Carrier,
@@ -153,7 +154,8 @@ def add_shipment(
     1. Lock the order. 2. Check state and quantities. 3. Stock, shipment, states, messages.
 
     :raises NotFound: for an unknown suborder or carrier.
-    :raises OrderStateConflict: unless the suborder is paid and not wholly shipped.
+    :raises OrderStateConflict: unless the suborder is paid and not wholly shipped; or when open
+        claims stop all that is left of it.
     :raises QuantityExceedsOrdered: for more units than are left.
     :raises FieldInvalid: for a line of another suborder, or nothing at all.
     """
@@ -176,6 +178,10 @@ def add_shipment(
     if part.status not in SHIPPABLE:
         raise OrderStateConflict(pointer="/order_no", order_no=part.order_no, status=part.status)
     lines = {line.line_no: line for line in part.lines.select_related("sku").order_by("line_no")}
+    if not has_left(lines.values()):
+        raise OrderStateConflict(
+            ALL_CLAIMED, pointer="/order_no", order_no=part.order_no, status=part.status
+        )
     parcel = _read_parcel(lines, quantities)
     shipment = Shipment.objects.create(
         shipment_no=dated_no("S", now),

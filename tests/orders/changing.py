@@ -9,6 +9,8 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from accounts.models import LedgerEntry, Wallet
+from aftersales.models import Claim, ClaimLine
+from aftersales.states import OPEN, ClaimStatus
 from catalog.models import Stock, StockMovement, Warehouse
 from openplatform.core import clock
 from orders.models import Closure, Order, OrderLine, Split, Suborder
@@ -145,18 +147,48 @@ def _require_order_adds_up(order: Order) -> None:
         )
         assert 0 <= part.refunded_freight_amount <= part.freight_amount
         closures = Closure.objects.filter(suborder=part)
-        assert part.refunded_amount == sum((row.amount for row in closures), Decimal(0))
+        claims = Claim.objects.filter(suborder=part, status=ClaimStatus.REFUNDED)
+        assert part.refunded_amount == sum(
+            (*(row.amount for row in closures), *(claim.refund_amount for claim in claims)),
+            Decimal(0),
+        )
         for line in lines:
-            assert line.amount == line.purchase_price * line.quantity
-            assert line.refunded_amount == line.purchase_price * line.refunded_quantity
-            assert line.closed_quantity == sum(row.quantity for row in line.closure_lines.all())
-            assert line.shipped_quantity == sum(row.quantity for row in line.shipment_lines.all())
-            assert line.left_quantity >= 0
+            _require_line_adds_up(line)
     refunds = LedgerEntry.objects.filter(order_no=order.order_no, kind="refund")
     assert order.refunded_amount == sum((entry.amount for entry in refunds), Decimal(0))
     assert order.refunded_amount <= order.total_amount
     if order.status not in UNPAID:
         _require_states_follow(order, parts)
+
+
+def _require_line_adds_up(line: OrderLine) -> None:
+    """Closures refund at the price that was paid; claims at that price or less."""
+    assert line.amount == line.purchase_price * line.quantity
+    assert line.shipped_quantity == sum(row.quantity for row in line.shipment_lines.all())
+    assert line.left_quantity >= 0
+    closed = list(line.closure_lines.all())
+    rows = list(line.claim_lines.select_related("claim"))
+    refunded = [row for row in rows if row.claim.status == ClaimStatus.REFUNDED]
+    claimed = [row for row in rows if row.claim.status in OPEN]
+    units = {row: _granted(row) for row in refunded}
+    unshipped = {row: min(row.unshipped_quantity, units[row]) for row in refunded}
+    assert line.closed_quantity == sum(row.quantity for row in closed) + sum(unshipped.values())
+    assert line.refunded_quantity == sum(row.quantity for row in closed) + sum(units.values())
+    assert line.refunded_amount == sum(
+        (*(row.amount for row in closed), *(row.refund_amount for row in refunded)), Decimal(0)
+    )
+    assert line.refunded_amount <= line.purchase_price * line.refunded_quantity
+    for row in refunded:
+        assert row.refund_amount <= line.purchase_price * units[row]
+    assert line.claimed_quantity == sum(_granted(row) for row in claimed)
+    assert line.stopped_quantity == sum(row.unshipped_quantity for row in claimed)
+    assert line.claimable_quantity >= 0
+
+
+def _granted(row: ClaimLine) -> int:
+    """Units that were accepted, or approved; asked for while nobody has decided."""
+    numbers = (row.accepted_quantity, row.approved_quantity, row.quantity)
+    return next(number for number in numbers if number is not None)
 
 
 def _require_states_follow(order: Order, parts: list[Suborder]) -> None:
@@ -182,7 +214,7 @@ def _require_outgoing_is_what_is_left() -> None:
     for line in OrderLine.objects.select_related("suborder").exclude(
         suborder__status__in=[SuborderStatus.PENDING_PAYMENT, SuborderStatus.CANCELLED]
     ):
-        left[line.suborder.warehouse_id, line.sku_id] += line.left_quantity
+        left[line.suborder.warehouse_id, line.sku_id] += line.left_quantity + line.stopped_quantity
     for stock in Stock.objects.all():
         assert stock.outgoing == left.pop((stock.warehouse_id, stock.sku_id), 0)
     assert not +left
