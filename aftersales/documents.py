@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from openplatform.core.clock import to_text
 
 Row = Mapping[str, Any]
@@ -25,6 +27,7 @@ def claim_document(row: Row, *, links: Links | None = None) -> dict[str, Any]:
         "parent_order_no": row["parent_order_no"],
         "type": row["type"],
         "status": row["status"],
+        "currency": settings.CURRENCY,
         "reason": row["reason"],
         "description": row["description"] or None,
         "pictures": [_picture(picture, links) for picture in _used(row, "claim")],

@@ -261,6 +261,8 @@ SPECTACULAR_SETTINGS = {
         "OrderStatus": "orders.states.OrderStatus.choices",
         "SuborderStatus": "orders.states.SuborderStatus.choices",
         "ParcelStatus": "openplatform.connectors.parcels.ParcelStatus.choices",
+        "ClaimStatus": "aftersales.states.ClaimStatus.choices",
+        "ClaimType": "aftersales.models.claims.ClaimType.choices",
         "WebhookEndpointStatus": "openplatform.messaging.api.events.ENDPOINT_STATUSES",
         "WebhookDisabledReason": "openplatform.messaging.api.events.DISABLED_REASONS",
         "WantedWebhookEndpointStatus": "openplatform.messaging.api.requests.WANTED_STATUSES",

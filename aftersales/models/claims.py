@@ -9,6 +9,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from aftersales.states import OPEN, ClaimStatus
 from openplatform.connectors.parcels import ParcelStatus
@@ -37,7 +38,7 @@ class Reason(models.Model):
     )
     pictures_required = models.BooleanField(_("pictures required"), default=False)
     is_active = models.BooleanField(_("in use"), default=True)
-    position = models.PositiveIntegerField(_("position"), default=0)
+    position = models.PositiveIntegerField(pgettext_lazy("in a list", "position"), default=0)
 
     class Meta:
         verbose_name = _("claim reason")
@@ -95,7 +96,9 @@ class Claim(models.Model):
     goods_refund_amount = AmountField(_("refund of goods"), default=Decimal(0))
     freight_refund_amount = AmountField(_("refund of freight"), default=Decimal(0))
     refund_amount = AmountField(_("refund"), default=Decimal(0))
-    decision_note = models.CharField(_("note on the decision"), max_length=500, blank=True)
+    decision_note = models.CharField(
+        pgettext_lazy("of a claim", "note on the decision"), max_length=500, blank=True
+    )
     deadline = models.DateTimeField(
         _("deadline"),
         null=True,
@@ -105,15 +108,17 @@ class Claim(models.Model):
     return_address = models.JSONField(
         _("return address"), null=True, help_text=_("Name, phone and address, as at the decision")
     )
-    decided_at = models.DateTimeField(_("decided at"), null=True)
-    decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
+    decided_at = models.DateTimeField(pgettext_lazy("of a claim", "decided at"), null=True)
+    decided_by = models.CharField(
+        pgettext_lazy("of a claim", "decided by"), max_length=150, blank=True
+    )
     ended_at = models.DateTimeField(_("ended at"), null=True)
     created_at = models.DateTimeField(_("created at"))
     updated_at = models.DateTimeField(_("updated at"))
 
     class Meta:
         verbose_name = _("claim")
-        verbose_name_plural = _("claims")
+        verbose_name_plural = pgettext_lazy("after-sales", "claims")  # an import has others
         ordering = ("-id",)
         permissions = [
             ("decide_claim", _("Can decide claims")),
@@ -146,6 +151,11 @@ class Claim(models.Model):
             models.Index(fields=["partner", "created_at", "id"], name="claim_created_at"),
             models.Index(fields=["status", "deadline", "id"], name="claim_queue"),
             models.Index(fields=["ended_at"], name="claim_ended_at"),
+            models.Index(
+                fields=["merchant_aftersale_no"],
+                name="claim_merchant_no",
+                opclasses=["varchar_pattern_ops"],
+            ),
         ]
 
     def __str__(self) -> str:
@@ -173,7 +183,9 @@ class ClaimLine(models.Model):
     received_quantity = models.PositiveIntegerField(_("received"), null=True)
     accepted_quantity = models.PositiveIntegerField(_("accepted"), null=True)
     restocked_quantity = models.PositiveIntegerField(
-        _("restocked"), default=0, help_text=_("Of the received ones: can be sold again")
+        pgettext_lazy("returned units", "restocked"),
+        default=0,
+        help_text=_("Of the received ones: can be sold again"),
     )
     inspection = models.CharField(_("inspection"), max_length=16, choices=Inspection, blank=True)
     refund_amount = AmountField(_("refund"), default=Decimal(0))
@@ -221,7 +233,9 @@ class ClaimEvent(models.Model):
     from_status = models.CharField(_("from"), max_length=24, blank=True)
     to_status = models.CharField(_("to"), max_length=24)
     role = models.CharField(
-        _("side"), max_length=16, help_text=_("merchant, operator or platform: what merchants see")
+        pgettext_lazy("of a claim", "side"),
+        max_length=16,
+        help_text=_("merchant, operator or platform: what merchants see"),
     )
     actor = models.CharField(_("by"), max_length=150)
     note = models.CharField(_("note"), max_length=500, blank=True)
@@ -240,7 +254,9 @@ class ClaimNote(models.Model):
     """What merchant and operator write to each other about a claim. Append-only."""
 
     claim = models.ForeignKey(Claim, models.PROTECT, related_name="notes", verbose_name=_("claim"))
-    role = models.CharField(_("side"), max_length=16, help_text=_("As in the history"))
+    role = models.CharField(
+        pgettext_lazy("of a claim", "side"), max_length=16, help_text=_("As in the history")
+    )
     actor = models.CharField(_("by"), max_length=150)
     text = models.CharField(_("text"), max_length=1000)
     created_at = models.DateTimeField(_("created at"))

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from aftersales.models.claims import ClaimType, Reason
 from openplatform.core.model_fields import AmountField
@@ -19,7 +20,7 @@ class ApprovalRule(models.Model):
 
     name = models.CharField(_("name"), max_length=64, unique=True)
     is_active = models.BooleanField(_("in use"), default=True)
-    position = models.PositiveIntegerField(_("position"), default=0)
+    position = models.PositiveIntegerField(pgettext_lazy("in a list", "position"), default=0)
     types = ArrayField(
         models.CharField(max_length=16, choices=ClaimType),
         verbose_name=_("types"),

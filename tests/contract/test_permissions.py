@@ -19,6 +19,8 @@ from openplatform.core import clock
 from openplatform.core.scopes import Scope
 from openplatform.regions.models import RegionLibrary
 from tests.accounts.pictures import make_png
+from tests.aftersales.acts import claim_body, file, make_reasons, paid_part, set_return_addresses
+from tests.aftersales.returning import awaited
 from tests.cast import BEIJING, Api, Merchant, World, order_body
 from tests.contract.endpoints import Endpoint, list_endpoints
 from tests.messaging.hooks import URL, make_endpoint, take, tell_orders
@@ -31,7 +33,7 @@ TOP_UP = {"amount": "5.00", "reference": "R-9", "paid_at": "2026-03-01T10:00:00+
 
 @dataclass(frozen=True)
 class Call:
-    """A good request for an operation: the path in its world, and the body."""
+    """A good request for an operation: the path in its world, and the body, or what makes it."""
 
     path: Callable[[dict[str, str]], str]
     body: Any = None
@@ -47,6 +49,22 @@ CALLS = {
     "report_top_up": Call(lambda _w: "/account/top-ups", TOP_UP, 201),
     "send_top_up_proof": Call(lambda _w: "/account/top-ups/proofs", "a picture", 201),
     "get_top_up": Call(lambda w: f"/account/top-ups/{w['top_up']}", is_own=True),
+    "send_claim_picture": Call(lambda _w: "/aftersales/pictures", "a picture", 201),
+    "get_aftersale_options": Call(lambda w: f"/orders/{w['paid']}/aftersale-options", is_own=True),
+    "list_claims": Call(lambda _w: "/aftersales"),
+    "file_claim": Call(
+        lambda _w: "/aftersales", lambda w: claim_body(f"{w['paid']}-1", type="return_refund"), 201
+    ),
+    "get_claim": Call(lambda w: f"/aftersales/{w['claim']}", is_own=True),
+    "report_return": Call(
+        lambda w: f"/aftersales/{w['returning']}/return-shipment",
+        {"carrier": "sf", "waybill_no": "BACK-1"},
+        is_own=True,
+    ),
+    "add_claim_note": Call(
+        lambda w: f"/aftersales/{w['claim']}/notes", {"text": "Any news?"}, 201, is_own=True
+    ),
+    "cancel_claim": Call(lambda w: f"/aftersales/{w['claim']}/cancel", is_own=True),
     "list_skus": Call(lambda _w: "/catalog/skus"),
     "get_sku": Call(lambda _w: "/catalog/skus/A", is_own=True),
     "get_stock": Call(lambda _w: f"/catalog/skus/A/stock?quantity=1&region={BEIJING}", is_own=True),
@@ -120,13 +138,16 @@ CALLS = {
     ),
 }
 ONLY_PLACING = {"place_order"}  # what a suspended partner may not do
-NOTHING = dict.fromkeys(("open", "paid", "shipment", "top_up", "endpoint", "message"), "1")
+NOTHING = dict.fromkeys(
+    ("open", "paid", "shipment", "top_up", "endpoint", "message", "claim", "returning"), "1"
+)
 
 
 @pytest.fixture
-def things(shop: World, merchant: Merchant) -> dict[str, str]:
+def things(request: pytest.FixtureRequest, shop: World, merchant: Merchant) -> dict[str, str]:
     """One of each: an open order, a paid and shipped one, a top-up, an address library, a webhook
-    endpoint to which a message is on its way.
+    endpoint to which a message is on its way; for operations on claims, one that was filed and one
+    whose goods are awaited.
     """
     RegionLibrary.objects.create(version="test", file=compress(b"code"), loaded_at=clock.now())
     shop.make_sku("A", price="10.00", north=50)
@@ -136,7 +157,14 @@ def things(shop: World, merchant: Merchant) -> dict[str, str]:
     endpoint = make_endpoint(merchant)
     tell_orders(merchant, 1)
     first, *_rest = take(endpoint)
+    claims = {}
+    if "aftersale" in request.node.callspec.params["endpoint"].path:
+        make_reasons()
+        set_return_addresses()
+        filed = file(merchant, paid_part(merchant, "M-3"), merchant_aftersale_no="R-3")
+        claims = {"claim": filed["aftersale_no"], "returning": awaited(merchant, number="4")}
     return {
+        **claims,
         "open": place(merchant, "M-2")["order_no"],
         "paid": paid["order_no"],
         "shipment": shipment.shipment_no,
@@ -154,7 +182,8 @@ def call(api: Api, endpoint: Endpoint, things: dict[str, str]) -> Any:
     if endpoint.methods == ("get",):
         plain, _mark, query = path.partition("?")
         return api.get(plain, **dict(part.split("=") for part in query.split("&") if part))
-    return api.request(endpoint.methods[0].upper(), path, body=wanted.body)
+    body = wanted.body(things) if callable(wanted.body) else wanted.body
+    return api.request(endpoint.methods[0].upper(), path, body=body)
 
 
 def key_of(merchant: Merchant, **changes: Any) -> Api:
@@ -246,7 +275,7 @@ def test_as_if_missing_when_it_is_of_another_partner(
 ) -> None:
     theirs = call(stranger.api, endpoint, things)
     wanted = CALLS[endpoint.view.operation].path(things).partition("?")[0]
-    missing = stranger.api.request(endpoint.methods[0].upper(), wanted.replace("A", "nothing"))
+    missing = stranger.api.request(endpoint.methods[0].upper(), wanted.replace("/A", "/nothing"))
 
     assert refused_with(theirs) == (404, "not_found")
     if missing.status_code == 404:

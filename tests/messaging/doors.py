@@ -38,6 +38,8 @@ from openplatform.regions.services.loading import load_regions
 from orders.services.cancellation import expire_due_orders
 from orders.services.shipping import change_waybill
 from tests.accounts.money_moves import make_staff
+from tests.aftersales import acts as claims
+from tests.aftersales import deciding
 from tests.cast import REGIONS, Merchant, World
 from tests.catalog.pools import curate_pool
 from tests.orders.acts import let_expire, pay, place, ship
@@ -154,6 +156,25 @@ def _paid_part(stage: Stage, *, quantity: int = 1) -> str:
     return suborder_no
 
 
+# Claims
+
+
+def _claim(stage: Stage) -> claims.Document:
+    claims.make_reasons()
+    return claims.file(stage.merchant, _paid_part(stage))
+
+
+def _cancel_claim(stage: Stage) -> None:
+    number = _claim(stage)["aftersale_no"]
+    assert stage.merchant.api.post(f"/aftersales/{number}/cancel").status_code == 200
+
+
+def _note_on_claim(stage: Stage) -> None:
+    number = _claim(stage)["aftersale_no"]
+    answer = stage.merchant.api.post(f"/aftersales/{number}/notes", {"text": "Any news?"})
+    assert answer.status_code == 201
+
+
 # The account
 
 
@@ -197,7 +218,7 @@ def _let_key_end(stage: Stage) -> None:
 
 
 def make_endpoint(stage: Stage) -> WebhookEndpoint:
-    """Where nobody listens; its host has to be one of OUTGOING_PRIVATE_HOSTS."""
+    """Where nobody listens; its host has to be one of WEBHOOK_PRIVATE_HOSTS."""
     endpoint, _secret = create_endpoint(
         partner_id=stage.merchant.partner.pk, url="http://127.0.0.1:9/hooks", types=[],
         description="orders", headers={}, actor=ACTOR,
@@ -227,6 +248,11 @@ DOORS: dict[str, Door] = {
     "account.changed": _suspend,
     "account.top_up_rejected": partial(_decide_top_up, decide=_reject),
     "account.topped_up": partial(_decide_top_up, decide=_approve),
+    "aftersale.completed": lambda stage: deciding.approve(_claim(stage)),
+    "aftersale.failed": _cancel_claim,
+    "aftersale.note_added": _note_on_claim,
+    "aftersale.reviewed": lambda stage: deciding.ask(_claim(stage)),
+    "aftersale.status_changed": _claim,
     "category.changed": _rename_category,
     "key.expiring": _let_key_end,
     "order.cancelled": _cancel,

@@ -1,0 +1,1 @@
+"""Files that the back office gives away about claims."""

@@ -1,0 +1,59 @@
+"""Which figures one asks for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelect2Widget
+
+from accounts.models import Partner
+from aftersales.selectors.figures import Period
+from openplatform.core import clock
+from openplatform.core.clock import PLATFORM_ZONE, YEARS
+
+MAX_DAYS = 366
+DAYS_AT_FIRST = 30
+
+
+def last_days(count: int) -> Period:
+    """So many days of the platform's calendar up to today."""
+    today = clock.now().astimezone(PLATFORM_ZONE).date()
+    return Period(today - timedelta(days=count - 1), today)
+
+
+class FiguresForm(forms.Form):
+    """A period, and one merchant or all."""
+
+    first = forms.DateField(label=_("From"), widget=UnfoldAdminDateWidget())
+    last = forms.DateField(label=_("Until"), widget=UnfoldAdminDateWidget())
+    partner = forms.ModelChoiceField(
+        label=pgettext_lazy("of a claim", "Merchant"),
+        queryset=Partner.objects.order_by("code"),
+        to_field_name="code",
+        required=False,
+        empty_label=_("All merchants"),
+        widget=UnfoldAdminSelect2Widget(),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """A period that has days, and not too many."""
+        values = super().clean() or {}
+        first, last = values.get("first"), values.get("last")
+        if first is None or last is None:
+            return values
+        if first.year not in YEARS or last.year not in YEARS:
+            raise ValidationError(_("There is no such time"))
+        if last < first:
+            self.add_error("last", _("The end is before the beginning"))
+        elif (last - first).days >= MAX_DAYS:
+            self.add_error("last", _("At most %(days)d days at once") % {"days": MAX_DAYS})
+        return values
+
+    @property
+    def period(self) -> Period:
+        """What was asked for."""
+        return Period(self.cleaned_data["first"], self.cleaned_data["last"])

@@ -1,0 +1,77 @@
+"""Goods that inspection did not accept go back to their merchant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from aftersales.errors import AftersaleStateConflict
+from aftersales.models import Claim, ClaimParcel
+from aftersales.services.parcels import (
+    add_parcel,
+    find_parcel,
+    require_carrier,
+    require_waybill,
+)
+from aftersales.services.transitions import Actor, lock_claim, tell_again
+from aftersales.states import ClaimStatus
+from openplatform.audit.services.recording import record_change
+from openplatform.core.locking import transactional
+
+INSPECTED = (ClaimStatus.REJECTED, ClaimStatus.REFUNDED)
+SEND_BACK = ClaimParcel.Direction.SEND_BACK
+
+
+@transactional
+def send_back(
+    *, aftersale_no: str, carrier_code: str, waybill_no: str, by: Actor, now: datetime
+) -> Claim:
+    """The claim, what was not accepted of it on its way back; its merchant is told the waybill by
+    ``aftersale.status_changed``, though the state stays. The same parcel again changes nothing,
+    another one is one more, and the one that the claim shows.
+
+    :raises NotFound: when there is no such claim.
+    :raises AftersaleStateConflict: unless its goods were inspected, and some not accepted.
+    :raises FieldInvalid: for a carrier that is not in use, or a malformed number.
+    :raises TooManyItems: for the 21st parcel.
+    """
+    claim = lock_claim(aftersale_no=aftersale_no)
+    known = find_parcel(claim, SEND_BACK, carrier_code=carrier_code, waybill_no=waybill_no)
+    if known is not None:
+        return claim
+    if not has_goods_to_send_back(claim):
+        raise AftersaleStateConflict(
+            _("None of its goods are to be sent back"),
+            aftersale_no=aftersale_no,
+            status=claim.status,
+        )
+    require_waybill(waybill_no)
+    add_parcel(
+        claim,
+        SEND_BACK,
+        carrier=require_carrier(carrier_code),
+        waybill_no=waybill_no,
+        shipped_at=now,
+        actor=by.name,
+        now=now,
+    )
+    tell_again(claim, "aftersale.status_changed", now=now)
+    record_change(
+        action="send_back",
+        subject=claim,
+        before={},
+        after={"carrier": carrier_code, "waybill_no": waybill_no},
+        actor=by.name,
+        partner_id=claim.partner_id,
+    )
+    return claim
+
+
+def has_goods_to_send_back(claim: Claim) -> bool:
+    """Whether units were inspected and not accepted."""
+    return (
+        claim.status in INSPECTED
+        and claim.lines.filter(received_quantity__gt=F("accepted_quantity")).exists()
+    )

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.aftersales.acts import make_reasons
+from tests.cast import World
+
+
+@pytest.fixture
+def store(shop: World) -> World:
+    """The shop with ten units each of ``A`` for 10.00 and ``B`` for 25.00, and reasons."""
+    shop.make_sku("A", north=10)
+    shop.make_sku("B", price="25.00", north=10)
+    make_reasons()
+    return shop
