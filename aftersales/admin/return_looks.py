@@ -95,8 +95,9 @@ def _lines(
             )
         )
     heads = (
-        _("SKU"), _("approved"), _("received"), _("accepted"), pgettext_lazy("returned units", "restocked"), _("written off"),
-        _("to be sent back"), _("inspection"), _("refund"),
+        _("SKU"), _("approved"), _("received"), _("accepted"),
+        pgettext_lazy("returned units", "restocked"), _("written off"), _("to be sent back"),
+        _("inspection"), _("refund"),
     )  # fmt: skip
     return Table("lines", _("Units"), heads, rows)
 

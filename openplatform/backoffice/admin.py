@@ -15,6 +15,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.contrib.filters.admin import RangeDateFilter
@@ -46,9 +47,11 @@ def _with_names(field: Any) -> Any:
 
 
 def _name_of(permission: Permission) -> str:
-    verb = VERBS.get(permission.codename.partition("_")[0], permission.name)
     kind = permission.content_type
-    return f"{kind.app_labeled_name} | {verb}"
+    verb, _sign, what = permission.codename.partition("_")
+    is_plain = verb in VERBS and what == kind.model
+    name = VERBS[verb] if is_plain else gettext(permission.name)
+    return f"{kind.app_labeled_name} | {name}"
 
 
 @admin.register(User)

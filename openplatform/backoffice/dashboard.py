@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,8 @@ from accounts.recipients import list_owners, list_stale_contacts
 from accounts.selectors import get_last_book_check
 from openplatform.approvals.selectors import list_pending
 from openplatform.backoffice import selectors
+from openplatform.backoffice.cards import Card
+from openplatform.backoffice.claim_cards import claim_cards
 from openplatform.connectors.selectors import list_resting
 from openplatform.core import clock
 from openplatform.messaging.figures import list_troubled_endpoints
@@ -29,26 +31,14 @@ APPROVAL_ALERT = timedelta(days=1)
 BOOKS_ALERT = timedelta(hours=26)  # they are checked every day
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One number, and where it leads."""
-
-    title: str
-    value: str
-    icon: str
-    url: str
-    note: str = ""
-    is_alert: bool = False
-    topic: str = ""  # of the mails about it
-    owner: str = ""  # who of our own side is told of it, while it is an alert
-
-
 def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's callback: the context with cards, chart and lists."""
     now = clock.now()
     cards: list[Card] = []
     if request.user.has_perm("orders.view_order"):
         cards += _show_orders(now, context)
+    if request.user.has_perm("aftersales.view_claim"):
+        cards += claim_cards(now)
     may_see_owners = request.user.has_perm("accounts.view_contact")
     if request.user.has_perm("approvals.view_approval"):
         cards.append(_approvals_card(now))

@@ -10,6 +10,8 @@ from django.urls import reverse, reverse_lazy
 from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from aftersales.selectors.queue import MAX_COUNTED, Standing, get_standings
+from aftersales.states import ClaimStatus
 from openplatform.approvals.selectors import list_pending_for
 from openplatform.core import clock
 from openplatform.core.errors import type_of_text
@@ -17,9 +19,16 @@ from openplatform.imports.selectors import list_usable_resources
 from openplatform.messaging.figures import list_troubled_endpoints
 from orders.selectors.parcels import list_troubled
 
+S = ClaimStatus
+
+# Those that wait for us, with links of their own.
+CLAIM_QUEUES = ("decide", "receive", "inspect", "send_back")
 TROUBLED_PARCELS = format_lazy(
     "{list}?trouble=open", list=reverse_lazy("admin:orders_shipment_changelist")
 )
+
+CLAIMS = reverse_lazy("admin:aftersales_claim_changelist")
+CLAIM_FIGURES = reverse_lazy("admin:aftersales_claim_figures")
 
 
 def _may_see(app: str, model: str) -> Callable[[HttpRequest], bool]:
@@ -57,6 +66,31 @@ def _is_at_all(request: HttpRequest) -> bool:
     return is_at and not _is_at_queue(request)
 
 
+def _is_at_claims(request: HttpRequest, *queues: str) -> bool:
+    """At one of the queues of claims, which are some of all."""
+    return request.path == str(CLAIMS) and request.GET.get("queue") in queues
+
+
+def _is_at_all_claims(request: HttpRequest) -> bool:
+    """At the claims, save the queues and the figures, which have links of their own."""
+    is_at = request.path.startswith(str(CLAIMS)) and request.path != str(CLAIM_FIGURES)
+    return is_at and not _is_at_claims(request, *CLAIM_QUEUES)
+
+
+def _claim_queue(name: str, title: type_of_text, icon: str, standing: Standing) -> dict[str, Any]:
+    """A queue of claims, and how many wait in it."""
+    item = {
+        **_item(title, icon, "aftersales", "claim"),
+        "link": format_lazy("{list}?queue={name}", list=CLAIMS, name=name),
+        "active": lambda request: _is_at_claims(request, name),
+    }
+    if standing.count:
+        is_cut = standing.count >= MAX_COUNTED
+        item["badge"] = f"{MAX_COUNTED - 1}+" if is_cut else standing.count
+        item["badge_variant"] = "danger" if standing.overdue_count else "warning"
+    return item
+
+
 def _may_see_prices(request: HttpRequest) -> bool:
     """What the page asks for."""
     return bool(request.user.has_perms(("catalog.view_sku", "catalog.view_purchaseprice")))
@@ -64,11 +98,12 @@ def _may_see_prices(request: HttpRequest) -> bool:
 
 def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's callback: groups of links; beside the approvals, how many one could decide, beside
-    the parcels in trouble, how many wait for somebody, and beside the webhook endpoints, how many
-    take nothing.
+    the parcels in trouble and the queues of claims, how many wait for somebody, and beside the
+    webhook endpoints, how many take nothing.
     """
     waiting = list_pending_for(request.user).count()
     troubled = list_troubled().count()
+    claims = get_standings()
     failing = list_troubled_endpoints(now=clock.now()).count()
     return [
         {
@@ -128,6 +163,36 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Closures"), "money_off", "orders", "closure"),
                 _item(_("Carriers"), "local_shipping", "orders", "carrier"),
                 _item(_("Freight templates"), "scale", "orders", "freighttemplate"),
+            ],
+        },
+        {
+            "title": _("After-sales"),
+            "separator": True,
+            "collapsible": True,
+            "items": [
+                _claim_queue("decide", _("Claims to decide"), "gavel", claims[S.SUBMITTED]),
+                _claim_queue("receive", _("Returns to receive"), "inbox", claims[S.RETURN_SHIPPED]),
+                _claim_queue(
+                    "inspect", _("Returns to inspect"), "search_check", claims[S.RETURN_RECEIVED]
+                ),
+                {
+                    **_item(_("Goods to send back"), "undo", "aftersales", "claim"),
+                    "link": format_lazy("{list}?queue=send_back", list=CLAIMS),
+                    "active": lambda request: _is_at_claims(request, "send_back"),
+                },
+                {
+                    **_item(_("All claims"), "assignment_return", "aftersales", "claim"),
+                    "active": _is_at_all_claims,
+                },
+                _item(_("Return parcels"), "package_2", "aftersales", "claimparcel"),
+                {
+                    "title": _("Figures about claims"),
+                    "icon": "monitoring",
+                    "link": CLAIM_FIGURES,
+                    "permission": _may_see("aftersales", "claim"),
+                },
+                _item(_("Claim reasons"), "list_alt", "aftersales", "reason"),
+                _item(_("Approval rules"), "rule", "aftersales", "approvalrule"),
             ],
         },
         {

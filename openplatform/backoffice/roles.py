@@ -4,8 +4,9 @@ Keys and money are in different hands. Whoever holds a merchant's key can report
 that merchant; whoever is finance can approve it, since the one who asked is then the merchant and
 not a member of staff. One person with both could book money that never came. So the operator makes
 keys and has no part in money, finance moves money and makes no keys, and nobody belongs to both
-groups. Closing what was not shipped is the operator's all the same: it gives back to a wallet what
-that wallet paid, and nothing else. Deleting, and the logins of others, are the administrator's.
+groups. Closing what was not shipped, and deciding claims, are the operator's all the same: they
+give back to a wallet what that wallet paid, and nothing else; a large refund takes finance as well.
+Deleting, and the logins of others, are the administrator's.
 """
 
 from __future__ import annotations
@@ -45,6 +46,19 @@ PARTNERS = frozenset(
 )
 # Addresses, secrets and what is sent there again; deleting is the administrator's.
 WEBHOOKS = frozenset({"messaging.add_webhookendpoint", "messaging.change_webhookendpoint"})
+# Opening claims for merchants, deciding, receiving and inspecting; reasons, and rules that decide.
+CLAIMS = frozenset(
+    {
+        "aftersales.add_claim",
+        "aftersales.decide_claim",
+        "aftersales.inspect_claim",
+        "aftersales.add_reason",
+        "aftersales.change_reason",
+        "aftersales.add_approvalrule",
+        "aftersales.change_approvalrule",
+    }
+)
+LARGE_CLAIMS = frozenset({"aftersales.decide_large_claim"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +80,12 @@ ROLES = (
     Role(
         name="operator",
         edits=("catalog", "orders"),
-        may=PARTNERS | KEYS | WEBHOOKS | {"connectors.change_trackedparcel"},
-        never=ENTERING_MONEY | DECIDING_MONEY,
+        may=PARTNERS | KEYS | WEBHOOKS | CLAIMS | {"connectors.change_trackedparcel"},
+        never=ENTERING_MONEY | DECIDING_MONEY | LARGE_CLAIMS,
     ),
     Role(
         name="finance",
-        may=PARTNERS | ENTERING_MONEY | DECIDING_MONEY | {"accounts.add_bookcheck"},
+        may=PARTNERS | ENTERING_MONEY | DECIDING_MONEY | LARGE_CLAIMS | {"accounts.add_bookcheck"},
         never=KEYS,
     ),
 )

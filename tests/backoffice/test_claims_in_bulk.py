@@ -1,0 +1,207 @@
+"""Many claims decided at once, each in a transaction of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from aftersales.forms.decisions import MAX_CHOSEN
+from aftersales.models import Claim
+from openplatform.approvals.models import Approval
+from tests.aftersales.acts import (
+    claim_of,
+    everything,
+    file,
+    file_for_return,
+    line_numbers,
+    paid_part,
+    shipped_part,
+)
+from tests.aftersales.deciding import goods, refunds, reject  # noqa: F401
+from tests.backoffice.conftest import Staff
+from tests.cast import Merchant
+
+pytestmark = pytest.mark.usefixtures("goods")
+
+LIST = reverse("admin:aftersales_claim_changelist")
+APPROVE = reverse("admin:aftersales_claim_approve_many")
+REJECT = reverse("admin:aftersales_claim_reject_many")
+
+
+@pytest.fixture
+def claims(merchant: Merchant) -> list[Claim]:
+    """A refund of 10.00, a return of 20.00, and a refund of 40.00."""
+    first = file(merchant, paid_part(merchant, "M-1", items=[("A", 2)]))
+    back = file_for_return(
+        merchant, shipped_part(merchant, "M-2", items=[("B", 1)]), merchant_aftersale_no="R-2"
+    )
+    third = file(
+        merchant, paid_part(merchant, "M-3", items=[("B", 3)]), {1: 2}, merchant_aftersale_no="R-3"
+    )
+    return [claim_of(document) for document in (first, back, third)]
+
+
+def choose(client: Client, act: str, claims: list[Claim]) -> Any:
+    """Tick claims in the list and choose an act; the page that comes of it."""
+    return client.post(
+        LIST, {"action": act, "_selected_action": [claim.pk for claim in claims]}, follow=True
+    )
+
+
+def send(client: Client, url: str, page: Any, note: str) -> Any:
+    return client.post(url, {"chosen": page.context["form"]["chosen"].value(), "note": note})
+
+
+def outcomes(page: Any) -> list[tuple[str, str, bool]]:
+    return [
+        (outcome.claim.merchant_aftersale_no, str(outcome.text), outcome.is_refused)
+        for outcome in page.context["outcomes"]
+    ]
+
+
+def test_page_shows_what_is_meant_before_anything_is_decided(
+    boss: Client, claims: list[Claim]
+) -> None:
+    before = everything()
+
+    page = choose(boss, "approve_chosen", claims)
+
+    assert page.status_code == 200
+    assert [claim.pk for claim in page.context["claims"]] == [claim.pk for claim in claims]
+    assert str(page.context["amount"]) == "70.00"
+    assert "3 claims" in page.content.decode()
+    assert everything() == before
+
+
+def test_each_claim_is_approved_as_asked(boss: Client, claims: list[Claim]) -> None:
+    page = choose(boss, "approve_chosen", claims)
+
+    done = send(boss, APPROVE, page, "")
+
+    first, back, third = claims
+    assert outcomes(done) == [
+        ("R-1", f"Claim {first.aftersale_no} was approved and 10.00 refunded", False),
+        ("R-2", f"Claim {back.aftersale_no} was approved; the goods are to be sent back", False),
+        ("R-3", f"Claim {third.aftersale_no} was approved and 40.00 refunded", False),
+    ]
+    assert [amount for amount, *_rest in refunds()] == ["10.00", "40.00"]
+    assert "Done: 3. Refused: 0." in done.content.decode()
+
+
+def test_others_are_decided_when_one_was_in_the_meantime(boss: Client, claims: list[Claim]) -> None:
+    page = choose(boss, "approve_chosen", claims)
+    reject({"aftersale_no": claims[0].aftersale_no})
+
+    done = send(boss, APPROVE, page, "")
+
+    assert [refused for _number, _text, refused in outcomes(done)] == [True, False, False]
+    assert [amount for amount, *_rest in refunds()] == ["40.00"]
+    assert claim_of(claims[0].aftersale_no).status == "rejected"
+    assert "Done: 2. Refused: 1." in done.content.decode()
+
+
+def test_claim_that_changed_since_it_was_looked_at_is_left(
+    boss: Client, merchant: Merchant, claims: list[Claim]
+) -> None:
+    page = choose(boss, "approve_chosen", claims[:1])
+    number = claims[0].aftersale_no
+    assert merchant.api.post(f"/aftersales/{number}/notes", {"text": "Wait."}).status_code == 201
+
+    done = send(boss, APPROVE, page, "")
+
+    assert outcomes(done)[0][1:] == (
+        "The numbers have changed since the preview; look at them again", True,
+    )  # fmt: skip
+    assert claim_of(number).status == "submitted"
+
+
+def test_nothing_is_refunded_twice_when_the_form_is_sent_again(
+    boss: Client, claims: list[Claim]
+) -> None:
+    page = choose(boss, "approve_chosen", claims)
+    send(boss, APPROVE, page, "")
+    before = everything()
+
+    again = send(boss, APPROVE, page, "")
+
+    assert [refused for _number, _text, refused in outcomes(again)] == [True, True, True]
+    assert everything() == before
+
+
+def test_large_refunds_wait_for_a_second_person(
+    boss: Client, claims: list[Claim], settings: Any
+) -> None:
+    settings.AFTERSALE_SECOND_PERSON_ABOVE = 30
+    page = choose(boss, "approve_chosen", claims)
+
+    done = send(boss, APPROVE, page, "")
+
+    number = claims[2].aftersale_no
+    assert outcomes(done)[2] == (
+        "R-3", f"Claim {number} waits for the decision of a second person", False,
+    )  # fmt: skip
+    assert [approval.subject_no for approval in Approval.objects.all()] == [number]
+
+
+def test_claims_are_rejected_for_one_reason(boss: Client, claims: list[Claim]) -> None:
+    page = choose(boss, "reject_chosen", claims[:2])
+
+    send(boss, REJECT, page, "Not covered.")
+
+    for claim in claims[:2]:
+        claim.refresh_from_db()
+        assert (claim.status, claim.decision_note) == ("rejected", "Not covered.")
+    assert claim_of(claims[2].aftersale_no).status == "submitted"
+    assert line_numbers(claims[0].suborder.order_no)[3:5] == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"note": ""},
+        {"note": "x" * 501},
+        {"chosen": "", "note": "x"},
+        {"chosen": "1", "note": "x"},
+        {"chosen": "1:x", "note": "x"},
+        {"chosen": f"{2**63}:0", "note": "x"},
+        {"chosen": ",".join(f"{key}:0" for key in range(1, MAX_CHOSEN + 2)), "note": "x"},
+    ],
+)
+def test_nothing_is_rejected_when_the_form_is_incomplete_or_forged(
+    boss: Client, claims: list[Claim], fields: dict[str, str]
+) -> None:
+    page = choose(boss, "reject_chosen", claims)
+    before = everything()
+
+    answer = boss.post(REJECT, {"chosen": page.context["form"]["chosen"].value(), **fields})
+
+    assert answer.status_code == 200
+    assert answer.context["form"].errors
+    assert everything() == before
+
+
+def test_too_many_are_refused_in_the_list(
+    boss: Client, claims: list[Claim], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aftersales.admin.bulk.MAX_CHOSEN", 2)
+
+    page = choose(boss, "approve_chosen", claims)
+
+    assert [str(message) for message in page.context["messages"]] == [
+        "At most 2 claims can be decided at once"
+    ]
+
+
+def test_bulk_is_forbidden_without_the_permission(staff: Staff, claims: list[Claim]) -> None:
+    client = staff("aftersales.view_claim", "aftersales.inspect_claim")
+    chosen = ",".join(f"{claim.pk}:{claim.version}" for claim in claims)
+    before = everything()
+
+    assert client.get(APPROVE, {"chosen": chosen}).status_code == 403
+    for url in (APPROVE, REJECT):
+        assert client.post(url, {"chosen": chosen, "note": "x"}).status_code == 403
+    choose(client, "approve_chosen", claims)
+    assert everything() == before
