@@ -101,11 +101,18 @@ class Delivery:
         ]
         deadline = time.monotonic() + TRACKING_TIMEOUT
         for waybill_no, carrier in waybills:
-            seen = self._track_parcel(waybill_no, carrier, deadline)
-            at = [datetime.fromisoformat(event["at"]) for event in seen["events"]]
-            self.narrator.expect(at == sorted(at), "events", number=waybill_no)
+            self._follow_parcel(waybill_no, carrier, deadline)
 
-    def _track_parcel(self, waybill_no: str, carrier: str, deadline: float) -> Json:
+    def track_parcel(self, waybill_no: str, carrier: str) -> None:
+        """Follow one parcel likewise, such as one that goes back."""
+        self._follow_parcel(waybill_no, carrier, time.monotonic() + TRACKING_TIMEOUT)
+
+    def _follow_parcel(self, waybill_no: str, carrier: str, deadline: float) -> None:
+        seen = self._await_arrival(waybill_no, carrier, deadline)
+        at = [datetime.fromisoformat(event["at"]) for event in seen["events"]]
+        self.narrator.expect(at == sorted(at), "events", number=waybill_no)
+
+    def _await_arrival(self, waybill_no: str, carrier: str, deadline: float) -> Json:
         shown: tuple[str, int] | None = None
 
         def news(body: Json) -> Json | None:
@@ -140,13 +147,17 @@ class Delivery:
         whole = self.narrator.call("POST", f"/orders/{number}/receive", show=order_shown)
         expect_status(self.narrator, whole, "completed")
 
-    def check_timeline(self, order: Json) -> None:
-        """Hold the money of the order against what it costs."""
+    def check_timeline(self, order: Json, claims: Sequence[Json]) -> None:
+        """Hold the money of the order against what it costs, and what its claims gave back."""
         self.narrator.begin("timeline")
-        number, total = order["order_no"], Decimal(order["total_amount"])
+        number = order["order_no"]
+        total = Decimal(order["total_amount"]) - total_of(claims, "refund_amount")
         timeline = self.narrator.call("GET", f"/orders/{number}/timeline", show=timeline_shown)
         kinds = [entry["kind"] for entry in timeline["entries"]]
-        self.narrator.expect(kinds == ["held", "paid"], "timeline", number=number, kinds=kinds)
+        expected = ["held", "paid", *["refunded" for _claim in claims]]
+        self.narrator.expect(
+            kinds == expected, "timeline", number=number, expected=expected, kinds=kinds
+        )
         sums = [total_of(entry["shares"], "amount") for entry in timeline["entries"]]
         self.narrator.expect(
             Decimal(timeline["net_amount"]) == total_of(timeline["lines"], "net_amount") == total
@@ -172,11 +183,17 @@ def total_of(rows: Sequence[Json], name: str) -> Decimal:
     return sum((Decimal(row[name]) for row in rows), Decimal(0))
 
 
+def units_left(part: Json) -> int:
+    """What a suborder that was not shipped yet still has to ship."""
+    return sum(_left_of(line) for line in part["lines"])
+
+
+def _left_of(line: Json) -> int:
+    return int(line["quantity"]) - int(line["shipped_quantity"]) - int(line["refunded_quantity"])
+
+
 def _first_parcel(order: Json, carrier: str) -> Parcel:
     """One unit of the suborder that has the most, so that something of it is left to ship."""
-
-    def units(part: Json) -> int:
-        return sum(line["quantity"] for line in part["lines"])
-
-    fullest = max(order["suborders"], key=units)
-    return Parcel(fullest["order_no"], carrier, f"{fullest['lines'][0]['line_no']}:1")
+    fullest = max(order["suborders"], key=units_left)
+    line = next(line for line in fullest["lines"] if _left_of(line))
+    return Parcel(fullest["order_no"], carrier, f"{line['line_no']}:1")

@@ -71,8 +71,36 @@ def timeline_shown(body: Json) -> Json:
 
 def message_shown(message: Json) -> Json:
     """What is worth seeing of a message."""
+    shown = {"sequence": message["sequence"], "type": message["type"]}
+    if "aftersale" in message["data"]:
+        return {**shown, **pick("aftersale_no", "status")(message["data"]["aftersale"])}
+    return {**shown, "changed": message["data"].get("changed")}
+
+
+def options_shown(body: Json) -> Json:
+    """What is worth seeing of what can be claimed."""
     return {
-        "sequence": message["sequence"],
-        "type": message["type"],
-        "changed": message["data"].get("changed"),
+        **pick("refundable_freight")(body),
+        "lines": [
+            pick("line_no", "sku", "claimable_quantity", "types", "until", "refundable_amount")(
+                line
+            )
+            for line in body["lines"]
+        ],
+        "reasons": [reason["code"] for reason in body["reasons"]],
+    }
+
+
+def claim_shown(body: Json) -> Json:
+    """What is worth seeing of a claim."""
+    return {
+        **pick("aftersale_no", "type", "status", "refund_amount", "deadline")(body),
+        "history": [f"{event['actor']}: {event['to']}" for event in body["history"]],
+        "return_address": body["return_address"],
+        "items": [
+            pick("line_no", "quantity", "approved_quantity", "accepted_quantity", "inspection")(
+                item
+            )
+            for item in body["items"]
+        ],
     }

@@ -6,11 +6,13 @@ It is a program of the other side: it knows the published contract and nothing o
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from openplatform.demo.claiming import Claiming, Review
 from openplatform.demo.delivery import Delivery, Ship, expect_status, total_of
 from openplatform.demo.excerpts import first, message_shown, order_shown, pick, quote_shown
 from openplatform.demo.narration import Json, Narrator
@@ -47,19 +49,28 @@ class MerchantDay:
 
     :param ship: ships as the operator does, to carriers whose parcels arrive within a minute; None
         when somebody else ships, and the day does not wait for any arrival.
+    :param review: decides claims as operators do, receives and inspects what came back; None when
+        somebody else does.
     :param receive_at: a port of this machine that the platform may send webhooks to; None leaves
         them out of the day.
     """
 
     def __init__(
-        self, narrator: Narrator, *, ship: Ship | None = None, receive_at: int | None = None
+        self,
+        narrator: Narrator,
+        *,
+        ship: Ship | None = None,
+        review: Review | None = None,
+        receive_at: int | None = None,
     ) -> None:
         self.narrator = narrator
         self.ship = ship
+        self.review = review
         self.receive_at = receive_at
 
     def run(self) -> Json:
-        """The paid, shipped, received and booked order.
+        """The paid, shipped, received and booked order, one unit of it refunded before it was
+        shipped and one sent back.
 
         :raises WalkthroughFailed: at the first thing that is not as it should be.
         """
@@ -84,15 +95,18 @@ class MerchantDay:
         quote = self._ask_quote(basket, consignee)
         order = self._place(basket, consignee, quote)
         order = self._confirm(order)
+        claiming = Claiming(self.narrator, review=self.review)
+        order = claiming.refund_before_shipment(order, head)
         delivery = Delivery(self.narrator, ship=self.ship)
         order = delivery.follow_shipping(order, head)
         delivery.track(order)
         delivery.receive(order)
-        delivery.check_timeline(order)
-        fed = self._check_messages(order, head)
+        claiming.send_back(order, delivery, head)
+        delivery.check_timeline(order, claiming.claims)
+        fed = self._check_messages(order, claiming.claims, head)
         if pushed is not None:
             pushed.check(fed)
-        self._check_ledger(order)
+        self._check_ledger(order, claiming.claims)
         self._report_top_up()
         self.narrator.begin("done")
         return self.narrator.call(
@@ -316,10 +330,11 @@ class MerchantDay:
         self.narrator.call("GET", "/account", show=pick("balance", "held_amount", "available"))
         return order
 
-    def _check_messages(self, order: Json, head: int) -> list[Json]:
+    def _check_messages(self, order: Json, claims: Sequence[Json], head: int) -> list[Json]:
         """Everything that the feed has behind ``head``."""
         self.narrator.begin("messages")
         after, told, fed = head, [], []
+        told_of: dict[str, list[str]] = defaultdict(list)
         while True:
             answer = self.narrator.call(
                 "GET",
@@ -337,6 +352,11 @@ class MerchantDay:
                 fed.append(message)
                 if message["data"].get("order", {}).get("order_no") == order["order_no"]:
                     told.append(message["type"])
+                elif "aftersale" in message["data"]:
+                    claim = message["data"]["aftersale"]
+                    states = told_of[claim["aftersale_no"]]
+                    if claim["status"] not in states[-1:]:  # a parcel's news change no state
+                        states.append(claim["status"])
             if after >= answer["head"]:
                 break
             self.narrator.expect(
@@ -351,25 +371,41 @@ class MerchantDay:
             expected=f"shipment.created × {parcels}",
             types=told,
         )
+        for claim in claims:
+            expected_states = [event["to"] for event in claim["history"]]
+            states = told_of[claim["aftersale_no"]]
+            self.narrator.expect(
+                states == expected_states,
+                "claim_messages",
+                number=claim["aftersale_no"],
+                expected=expected_states,
+                states=states,
+            )
         return fed
 
-    def _check_ledger(self, order: Json) -> None:
+    def _check_ledger(self, order: Json, claims: Sequence[Json]) -> None:
         self.narrator.begin("ledger")
         answer = self.narrator.call(
             "GET",
             f"/account/entries?order_no={order['order_no']}",
             show=lambda body: [
-                pick("entry_no", "kind", "amount", "balance_after", "order_no")(entry)
+                pick("entry_no", "kind", "amount", "balance_after", "aftersale_no")(entry)
                 for entry in body["results"]
             ],
         )
-        booked = [(entry["kind"], entry["amount"]) for entry in answer["results"]]
-        amount = f"-{order['total_amount']}"
+        booked = [
+            (entry["kind"], entry["amount"], entry["aftersale_no"] or "")
+            for entry in answer["results"]
+        ]
+        expected = [
+            ("order_payment", f"-{order['total_amount']}", ""),
+            *(("refund", claim["refund_amount"], claim["aftersale_no"]) for claim in claims),
+        ]
         self.narrator.expect(
-            booked == [("order_payment", amount)],
+            booked == expected,
             "ledger",
             number=order["order_no"],
-            amount=amount,
+            expected=expected,
             entries=booked,
         )
 

@@ -97,13 +97,16 @@ class Narrator:
         headers: Mapping[str, str] | None = None,
         status: int = 200,
         quiet_when_empty: bool = False,
+        file: tuple[str, bytes] | None = None,
     ) -> Json:
         """The answer's body, told and noted; waits when the platform asks to.
+
+        :param file: name and content, sent as a form instead of a body.
 
         :raises WalkthroughFailed: for another status, or no answer.
         """
         self.last_path = path.partition("?")[0]
-        response = self._send(method, path, body, headers)
+        response = self._send(method, path, body, headers, file)
         self.was_replayed = response.headers.get("Idempotent-Replayed") == "true"
         try:
             answer: Json = response.json()
@@ -112,7 +115,8 @@ class Narrator:
         is_expected = response.status_code == status
         shows = show(answer) if is_expected else answer
         if shows or not quiet_when_empty or not is_expected:
-            call = Call(method, f"{API}{path}", body, response.status_code, shows)
+            told = body if file is None else {"file": f"{file[0]} ({len(file[1])} B)"}
+            call = Call(method, f"{API}{path}", told, response.status_code, shows)
             self.steps[-1].calls.append(call)
             self._tell_call(call)
         self.expect(
@@ -126,6 +130,15 @@ class Narrator:
         )
         return answer
 
+    def upload(
+        self, path: str, filename: str, content: bytes, *, show: Callable[[Json], Any]
+    ) -> Json:
+        """Send a file as a form; the answer's body, told and noted.
+
+        :raises WalkthroughFailed: unless it is kept (201).
+        """
+        return self.call("POST", path, file=(filename, content), status=201, show=show)
+
     def note_received(self, url: str, shows: Any, *, status: int) -> None:
         """What the platform sent to us, told and noted."""
         call = Call("POST", url, None, status, shows)
@@ -138,7 +151,12 @@ class Narrator:
             self.session.delete(f"{self.base_url}{API}{path}", timeout=HTTP_TIMEOUT)
 
     def _send(
-        self, method: str, path: str, body: Json | None, headers: Mapping[str, str] | None
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        headers: Mapping[str, str] | None,
+        file: tuple[str, bytes] | None,
     ) -> requests.Response:
         for attempt in range(1, BUSY_ATTEMPTS + 1):
             try:
@@ -146,6 +164,7 @@ class Narrator:
                     method,
                     f"{self.base_url}{API}{path}",
                     json=body,
+                    files=None if file is None else {"file": file},
                     headers=headers,
                     timeout=HTTP_TIMEOUT,
                     allow_redirects=False,

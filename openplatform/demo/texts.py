@@ -63,6 +63,18 @@ STEPS: dict[str, tuple[str, str]] = {
         "确认：冻结转为付款，扣减余额与库存。重复确认得到同样的结果。",
         "Confirming: the hold becomes a payment, balance and stock are deducted, once.",
     ),
+    "refund_claim": (
+        "发货前退款：消费者改主意了。先问这张子单还能退什么，再为其中一件申请退款；申请期间这一件停止发货。"
+        "重发同一张申请，还是同一张。（随后平台运营审核通过。）",
+        "A refund before shipment: the consumer thought again. First ask what can be claimed, then "
+        "claim one unit, which nobody ships meanwhile. The same claim again is the same claim. "
+        "(Then the platform's operator approves it.)",
+    ),
+    "refunded": (
+        "退款到账：等到 aftersale.completed 消息；按下单时的采购价退回余额，这一件重新可售。",
+        "Refunded: wait for aftersale.completed. The money is back at the price that was paid, and "
+        "the unit can be sold again.",
+    ),
     "shipping": (
         "（平台运营用 manage.py import shipments 导入发货，先发一张子单里的一件。）",
         "(The platform's operator ships with manage.py import shipments, at first one unit of one "
@@ -88,10 +100,27 @@ STEPS: dict[str, tuple[str, str]] = {
         "Receipt: of one suborder, then of the rest by the parent's number. Without it, parts "
         "count as received after a set time.",
     ),
+    "return_claim": (
+        "退货退款：收到的商品有一件不对。先上传照片（平台重新编码，去掉拍摄信息），再凭照片申请退货。"
+        "（随后平台运营审核通过。）",
+        "A return: one unit that came is not right. A picture is sent first (it is encoded anew, "
+        "without what the camera told), then the claim that shows it. (Then the platform's "
+        "operator approves it.)",
+    ),
+    "sent_back": (
+        "寄回：审核通过后给出退货地址和期限；商户填报承运商与运单号，退货包裹同样可查轨迹。",
+        "Sent back: the approval gives an address and a deadline. The merchant tells carrier and "
+        "waybill, and the parcel can be tracked like any other.",
+    ),
+    "inspected": (
+        "（平台仓库收货、验货：与预期相符，重新入库。）验收通过的部分退款到余额。",
+        "(The warehouse receives and inspects it: as expected, back on the shelf.) What was "
+        "accepted is refunded to the balance.",
+    ),
     "timeline": (
-        "资金时间线：这张订单冻结多少、付了多少，逐行分摊，加起来分毫不差。",
-        "The money's timeline: what was held and paid, with each line's share, adding up to the "
-        "cent.",
+        "资金时间线：这张订单冻结多少、付了多少、退了多少，逐行分摊，加起来分毫不差。",
+        "The money's timeline: what was held, paid and refunded, with each line's share, adding up "
+        "to the cent.",
     ),
     "messages": (
         "消息：这一天里平台说过的话，序号连续，一条不漏。",
@@ -103,8 +132,9 @@ STEPS: dict[str, tuple[str, str]] = {
         "signed and exactly as in the feed. Then the endpoint is deleted.",
     ),
     "ledger": (
-        "账本：这张订单一笔付款，金额与订单分毫不差，并记下付款后的余额。",
-        "The ledger: one payment for this order, to the cent, with the balance after it.",
+        "账本：这张订单一笔付款、两笔退款，退款各自指明售后单号，并记下每一笔之后的余额。",
+        "The ledger: one payment for this order and two refunds, each naming its claim, with the "
+        "balance after each of them.",
     ),
     "top_up": (
         "充值：上报一笔转账，财务双人复核后入账；同一笔转账再报一次，还是同一张充值单。",
@@ -112,9 +142,9 @@ STEPS: dict[str, tuple[str, str]] = {
         "the same transfer again is the same top-up.",
     ),
     "done": (
-        "一天结束：从商品池到付款、发货、签收、对上账，只用了一把密钥。",
-        "The day is over: from the pool to a paid, shipped, received and booked order, with only a "
-        "key.",
+        "一天结束：从商品池到付款、发货、签收、售后、对上账，只用了一把密钥。",
+        "The day is over: from the pool to a paid, shipped, received and booked order with two "
+        "claims, with only a key.",
     ),
 }
 
@@ -188,8 +218,8 @@ FAILURES: dict[str, tuple[str, str]] = {
         "The events of parcel {number} are not in order.",
     ),
     "timeline": (
-        "订单 {number} 的资金应为冻结、付款，实际是 {kinds}。",
-        "The money of {number} should have been held and paid and was {kinds}.",
+        "订单 {number} 的资金应为 {expected}，实际是 {kinds}。",
+        "The money of {number} should have been {expected} and was {kinds}.",
     ),
     "timeline_sums": (
         "订单 {number} 的资金时间线加不拢。",
@@ -222,9 +252,38 @@ FAILURES: dict[str, tuple[str, str]] = {
         "Message {sequence} was not sent as the feed has it.",
     ),
     "ledger": (
-        "订单 {number} 应有一笔 {amount} 的付款，账本里是 {entries}。",
-        "Order {number} should have one payment of {amount}; the ledger has {entries}.",
+        "订单 {number} 的账本应为 {expected}，实际是 {entries}。",
+        "The ledger should have {expected} for order {number}; it has {entries}.",
     ),
+    "nothing_claimable": (
+        "子单 {number} 没有可以申请售后的商品。",
+        "Nothing of suborder {number} can be claimed.",
+    ),
+    "no_reason": (
+        "没有适用于 {type} 的售后原因。",
+        "There is no reason on the list for a claim of type {type}.",
+    ),
+    "claim_amount": (
+        "售后单 {number} 的退款应为 {expected}，实际是 {amount}。",
+        "Claim {number} should come to {expected} and comes to {amount}.",
+    ),
+    "claim_status": (
+        "售后单 {number} 的状态应为 {expected}，实际是 {status}。",
+        "Claim {number} should be {expected} and is {status}.",
+    ),
+    "claim_messages": (
+        "售后单 {number} 的消息应依次为 {expected}，实际是 {states}。",
+        "The messages of claim {number} should have told {expected} and told {states}.",
+    ),
+    "not_decided": (
+        "等了 {seconds} 秒，售后单 {number} 还没有处理。",
+        "After {seconds} s claim {number} is still not dealt with.",
+    ),
+    "no_return_address": (
+        "售后单 {number} 没有给出退货地址。",
+        "Claim {number} has no address to return to.",
+    ),
+    "review_failed": ("售后处理失败：{reason}", "Dealing with a claim failed: {reason}"),
     "top_up_twice": (
         "同一笔转账应仍是充值单 {number}。",
         "The same transfer should have been top-up {number} again.",

@@ -33,13 +33,20 @@ COUNTS = """
         (SELECT count(*) FROM catalog_stockmovement) AS movements,
         (SELECT count(*) FROM messaging_outbox) AS messages,
         (SELECT count(*) FROM accounts_holdentry) AS holds,
-        (SELECT count(*) FROM accounts_ledgerentry) AS entries
+        (SELECT count(*) FROM accounts_ledgerentry) AS entries,
+        (SELECT count(*) FROM aftersales_claim) AS claims,
+        (SELECT count(*) FROM aftersales_claimline) AS claim_lines,
+        (SELECT count(*) FROM aftersales_claimevent) AS claim_events
 """
-PLACED = {"orders": 1, "suborders": 1, "lines": 3, "events": 1, "movements": 3, "messages": 1,
-          "holds": 1, "entries": 0}  # fmt: skip
-CONFIRMED = {"orders": 0, "suborders": 0, "lines": 0, "events": 2, "movements": 3, "messages": 1,
-             "holds": 1, "entries": 1}  # fmt: skip
-NOTHING = dict.fromkeys(PLACED, 0)
+NOTHING = dict.fromkeys(
+    ("orders", "suborders", "lines", "events", "movements", "messages", "holds", "entries",
+     "claims", "claim_lines", "claim_events"), 0,
+)  # fmt: skip
+PLACED = {**NOTHING, "orders": 1, "suborders": 1, "lines": 3, "events": 1, "movements": 3,
+          "messages": 1, "holds": 1}  # fmt: skip
+CONFIRMED = {**NOTHING, "events": 2, "movements": 3, "messages": 1, "holds": 1,
+             "entries": 1}  # fmt: skip
+CLAIMED = {**NOTHING, "messages": 1, "claims": 1, "claim_lines": 3, "claim_events": 1}
 
 
 class NotDurable(Exception):
@@ -112,7 +119,7 @@ class Observer:
         self.postmaster = processes.parent_of(backend) if is_here else None
 
     def counts(self) -> dict[str, int]:
-        """Rows of every table that placing and confirming write to."""
+        """Rows of every table that placing, confirming and claiming write to."""
         cursor = self.connection.execute(COUNTS)
         row = cursor.fetchone() or ()
         return {

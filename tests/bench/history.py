@@ -40,13 +40,14 @@ def add_history(
         statements = statements.replace(f"@{name}@", sql.Literal(value).as_string())
     if url is None:
         connection.ensure_connection()
-        _run(connection.connection, statements)
+        run_statements(connection.connection, statements)
     else:
         with psycopg.connect(url) as other:
-            _run(other, statements)
+            run_statements(other, statements)
 
 
-def _run(database: psycopg.Connection[Any], statements: str) -> None:
+def run_statements(database: psycopg.Connection[Any], statements: str) -> None:
+    """Make rows in bulk, in one transaction."""
     with database.transaction(), psycopg.ClientCursor(database) as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '256MB'")
         # Keys are right by how the statements are made; checking each row would take minutes.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from catalog.selectors.prices import PRICES
-from tests.bench.database import CONFIRMED, NOTHING, PLACED, Observer, run_pgbench
+from tests.bench.database import CLAIMED, CONFIRMED, NOTHING, PLACED, Observer, run_pgbench
 from tests.bench.load import Load, drive, http_request
 from tests.bench.processes import HAS_PROC, WebServer, cpu_seconds
 from tests.bench.world import (
@@ -19,13 +19,14 @@ from tests.bench.world import (
     LINES,
     Merchant,
     World,
+    claim_requests,
     confirm_requests,
     place_requests,
     price_requests,
     stock_requests,
 )
 
-WARM_UP_ORDERS = 400  # confirmed in the first, uncounted round
+WARM_UP_ORDERS = 400  # confirmed or claimed in the first, uncounted round
 BUSY_MERCHANTS = 10  # each calls many times a second, so that its key is known
 
 
@@ -67,11 +68,18 @@ class Case:
 
 
 class Pending:
-    """Orders to confirm: made before a stretch, as many as it will need by the rate before."""
+    """Orders to confirm or to claim on: made before a stretch, as many as it will need by the rate
+    before.
 
-    def __init__(self, prefix: str, merchants: Sequence[Merchant]) -> None:
+    :param made_by: the function in ``functions.sql`` that makes them.
+    """
+
+    def __init__(
+        self, prefix: str, merchants: Sequence[Merchant], *, made_by: str = "add_pending"
+    ) -> None:
         self.prefix = prefix
         self.merchants = merchants
+        self.made_by = made_by
         self.rate = 0.0
         self.first = 1
         self.number = 0
@@ -83,7 +91,7 @@ class Pending:
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")
             cursor.execute(
-                "SELECT bench.add_pending(%s::text, %s::bigint, %s::int, %s::bigint[])",
+                f"SELECT bench.{self.made_by}(%s::text, %s::bigint, %s::int, %s::bigint[])",
                 [
                     self.prefix,
                     self.first,
@@ -130,7 +138,8 @@ class Bench:
         many = Pending("C", world.merchants)
         one = Pending("D", world.merchants[:1])
         self.alone = Pending("P", world.merchants)
-        self.pending = [many, one, self.alone]
+        paid = Pending("R", world.merchants, made_by="add_paid")
+        self.pending = [many, one, self.alone, paid]
         place = place_requests(world)
         hot = place_requests(world, skus=HOT_SKUS)
         plain = place_requests(world, path="/plain/orders")
@@ -152,6 +161,9 @@ class Bench:
             self._over_http(
                 "confirm_one", "confirm, one merchant, HTTP", web, lambda: self._confirm(one),
                 CONFIRMED,
+            ),
+            self._over_http(
+                "claim", "claim on three lines, HTTP", web, lambda: self._claim(paid), CLAIMED
             ),
         ]  # fmt: skip
         if among is not None:
@@ -210,7 +222,7 @@ class Bench:
         for case in self.cases:
             case.stretches.append(self._measure(case, seconds))
         for pending, name in zip(
-            self.pending, ("confirm", "confirm_one", "confirm_postgres"), strict=True
+            self.pending, ("confirm", "confirm_one", "confirm_postgres", "claim"), strict=True
         ):
             pending.rate = self.case(name).stretches[-1].rate
 
@@ -269,6 +281,11 @@ class Bench:
             prefix=pending.prefix,
             first=pending.first,
             number=pending.number,
+        )
+
+    def _claim(self, paid: Pending) -> Iterator[bytes]:
+        return claim_requests(
+            paid.merchants, prefix=paid.prefix, first=paid.first, number=paid.number
         )
 
     def _confirm_in_postgres(self, seconds: float) -> Load:

@@ -69,6 +69,7 @@ RATIOS = (
           lambda _rates, cpu: cpu["confirm_postgres"] / cpu["confirm"]),
     Ratio("confirm_one", "confirm, one merchant / all, rate", 0.6, 0.75, "",
           _over("confirm_one", "confirm")),
+    Ratio("claim", "claim / place, rate", 0.5, 0.75, "", _over("claim", "place")),
     Ratio("prices_20", "prices of 20 / the statement alone, rate", 0.11, 0.16, "%",
           _over("prices_20", "prices_20_postgres")),
     Ratio("prices_100", "prices of 100 / the statement alone, rate", 0.20, 0.25, "%",

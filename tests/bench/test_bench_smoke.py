@@ -1,4 +1,4 @@
-"""Each way of placing and confirming that the benchmark compares writes the same rows."""
+"""What the benchmark counts for each case is what it writes, whichever way it goes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from django.test import Client, override_settings
 from tests.bench import database
 from tests.bench.load import drive
 from tests.bench.processes import cpu_seconds, serving
-from tests.bench.world import World, confirm_requests, make_world, place_requests
+from tests.bench.world import World, claim_requests, confirm_requests, make_world, place_requests
 from tests.cast import make_regions
-
-COUNTED = ("orders", "suborders", "lines", "events", "movements", "messages", "holds", "entries")
 
 
 @pytest.fixture
@@ -28,7 +26,7 @@ def small(db: None) -> World:
 def _counts() -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(database.COUNTS)
-        return dict(zip(COUNTED, cursor.fetchone() or (), strict=True))
+        return dict(zip(database.NOTHING, cursor.fetchone() or (), strict=True))
 
 
 def _added(before: dict[str, int]) -> dict[str, int]:
@@ -78,6 +76,17 @@ def test_same_rows_are_written_when_an_order_is_confirmed_by_function_or_service
     requests = confirm_requests(small, small.merchants, prefix="P", first=2, number=3)
     assert _send(requests) == 200
     assert _added(before) == database.CONFIRMED
+
+
+def test_rows_of_a_claim_are_those_counted_when_it_is_filed_on_an_order_made_in_bulk(small):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT bench.add_paid('R', 1, 4, %s::bigint[])", [small.partner_ids])
+        cursor.execute("SELECT bench.add_paid('R', 5, 2, %s::bigint[])", [small.partner_ids])
+
+    before = _counts()
+    requests = claim_requests(small.merchants, prefix="R", first=2, number=5)
+    assert [_send(requests) for _ in range(5)] == [201] * 5
+    assert _added(before) == {name: 5 * number for name, number in database.CLAIMED.items()}
 
 
 @override_settings(ROOT_URLCONF="tests.bench.plain.urls", MIDDLEWARE=[])

@@ -18,6 +18,7 @@ from psycopg import sql
 from accounts.models import Partner, Wallet
 from accounts.services.keys import add_key
 from accounts.services.partners import add_partner
+from aftersales.models import ClaimType, Reason
 from catalog.models import (
     Category,
     Pool,
@@ -47,6 +48,7 @@ HOT_SKUS = 10
 LINES = 3
 PLENTY = 1_000_000_000  # units of a SKU in a warehouse
 OPENING_BALANCE = Decimal("9000000000.00")
+REASON = "bench"  # of claims
 AGREED_SKUS = 10  # own prices that each merchant has
 WEEK_MINUTES = 7 * 24 * 60
 SKUS_OF_A_PRODUCT = 10
@@ -138,6 +140,7 @@ def _make_goods(number: int) -> None:
     with transaction.atomic():
         rule = RuleDraft(first_amount=Decimal("8.00"), step_size=500, step_amount=Decimal("2.00"))
         add_template(code="bench", name="bench", rules=[rule])
+    Reason.objects.create(code=REASON, name="Bench", types=[ClaimType.REFUND])
 
 
 @transactional
@@ -233,6 +236,20 @@ def confirm_requests(
     for n in range(first, first + number):
         key = merchants[n % len(merchants)].key
         yield http_request("POST", f"/api/v1/orders/{prefix}{n}/confirm", key=key)
+
+
+def claim_requests(
+    merchants: Sequence[Merchant], *, prefix: str, first: int, number: int
+) -> Iterator[bytes]:
+    """A claim on every line of each of the orders that ``add_paid`` made for these merchants."""
+    items = ",".join(f'{{"line_no":"{line_no}","quantity":1}}' for line_no in range(1, LINES + 1))
+    for n in range(first, first + number):
+        body = (
+            f'{{"merchant_aftersale_no":"{prefix}{n}","order_no":"{prefix}{n}-1","type":"refund",'
+            f'"items":[{items}],"reason":"{REASON}","description":"消费者取消了订单"}}'
+        )
+        key = merchants[n % len(merchants)].key
+        yield http_request("POST", "/api/v1/aftersales", key=key, body=body.encode())
 
 
 def price_requests(

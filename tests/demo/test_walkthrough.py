@@ -11,8 +11,11 @@ from threading import Event, Thread
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts.models import LedgerEntry
+from accounts.services.books import verify_books
+from aftersales.models import Claim, ClaimType
 from openplatform.connectors.models import Provider
 from openplatform.connectors.services.refreshing import refresh_due_parcels
 from openplatform.connectors.simulator.server import Simulator
@@ -24,18 +27,21 @@ from openplatform.demo.narration import Narrator, WalkthroughFailed
 from openplatform.demo.pushing import PushedMessages
 from openplatform.demo.services.loading import DemoData, demo_file, load_demo
 from openplatform.demo.services.receiving import find_receiver, open_receiver
+from openplatform.demo.services.reviewing import ReviewByStaff
 from openplatform.messaging.delivery import pump
 from openplatform.messaging.models import Message, MessageCursor, WebhookEndpoint
 from openplatform.messaging.services.sequencing import sequence_outbox
 from orders.models import Order, Shipment
 from orders.services.parcel_following import follow_changed_parcels
+from tests.aftersales.acts import make_reasons
 
 
 @pytest.fixture
 def demo(transactional_db, settings, tmp_path: Path) -> DemoData:
     """The demo, with its messages told."""
     settings.DATA_DIR = tmp_path
-    settings.OUTGOING_PRIVATE_HOSTS = ["127.0.0.1"]
+    settings.OUTGOING_PRIVATE_HOSTS = settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1"]
+    make_reasons()  # those of the migration go with the first test that commits
     data = load_demo(actor="test", now=clock.now())
     sequence_outbox()
     return data
@@ -68,6 +74,26 @@ def ship_and_work(parcels: Sequence[Parcel]) -> None:
         sequence_outbox()
 
 
+class ReviewAndWork(ReviewByStaff):
+    """The operator decides; what the worker does next is played likewise. From the approval of a
+    return on, it also asks where parcels are.
+    """
+
+    def __init__(self, is_asking: Event) -> None:
+        super().__init__()
+        self.is_asking = is_asking
+
+    def approve(self, aftersale_no: str) -> None:
+        super().approve(aftersale_no)
+        sequence_outbox()
+        if Claim.objects.get(aftersale_no=aftersale_no).type == ClaimType.RETURN_REFUND:
+            self.is_asking.set()
+
+    def take_back(self, aftersale_no: str) -> None:
+        super().take_back(aftersale_no)
+        sequence_outbox()
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
@@ -85,8 +111,30 @@ def sending(transactional_db) -> Iterator[None]:
     thread.join(30)
 
 
+@pytest.fixture
+def asking(simulator) -> Iterator[Event]:
+    """The part of the worker that asks where parcels are, once the event is set."""
+    is_asking, stopping = Event(), Event()
+
+    def ask() -> None:
+        try:
+            while not stopping.wait(0.05):
+                if is_asking.is_set():
+                    refresh_due_parcels()
+                    follow_changed_parcels()
+                    sequence_outbox()
+        finally:
+            connection.close()
+
+    thread = Thread(target=ask)
+    thread.start()
+    yield is_asking
+    stopping.set()
+    thread.join(30)
+
+
 def test_day_ends_with_a_received_and_booked_order_for_every_merchant(
-    demo, simulator, sending, live_server
+    demo, asking, sending, live_server
 ):
     first = dict(MessageCursor.objects.values_list("partner__code", "last_sequence"))
     for merchant, language in zip(demo.merchants, ("zh", "en"), strict=True):
@@ -95,7 +143,13 @@ def test_day_ends_with_a_received_and_booked_order_for_every_merchant(
             base_url=live_server.url, key=merchant.key, language=language, tell=lines.append
         )
 
-        order = MerchantDay(narrator, ship=ship_and_work, receive_at=free_port()).run()
+        asking.clear()
+        order = MerchantDay(
+            narrator,
+            ship=ship_and_work,
+            review=ReviewAndWork(asking),
+            receive_at=free_port(),
+        ).run()
 
         assert order["status"] == "completed"
         assert order["is_split"] is True
@@ -111,12 +165,27 @@ def test_day_ends_with_a_received_and_booked_order_for_every_merchant(
             [("-1", "delivered"), ("-2", "delivered"), ("-2", "delivered")],
         )
         assert kept.quote_id == order["quote_id"] != ""
-        entry = LedgerEntry.objects.get(order_no=kept.order_no)
-        assert entry.amount == -kept.total_amount
+        refund, back = Claim.objects.filter(order=kept).order_by("pk")
+        assert [(claim.type, claim.status, claim.pictures.count()) for claim in (refund, back)] == [
+            ("refund", "refunded", 0),
+            ("return_refund", "refunded", 1),
+        ]
+        assert kept.refunded_amount == refund.refund_amount + back.refund_amount > 0
+        assert list(
+            LedgerEntry.objects.filter(order_no=kept.order_no)
+            .order_by("entry_no")
+            .values_list("kind", "amount", "aftersale_no")
+        ) == [
+            ("order_payment", -kept.total_amount, ""),
+            ("refund", refund.refund_amount, refund.aftersale_no),
+            ("refund", back.refund_amount, back.aftersale_no),
+        ]
+        assert list(back.parcels.values_list("direction", "status")) == [("return", "delivered")]
         assert [step.name for step in narrator.steps] == [
             "account", "webhook", "pool", "details", "prices", "stock", "address", "refused",
-            "quote", "order", "replay", "confirm", "shipping", "partly_shipped", "shipped",
-            "tracking", "receipt", "timeline", "messages", "pushed", "ledger", "top_up", "done",
+            "quote", "order", "replay", "confirm", "refund_claim", "refunded", "shipping",
+            "partly_shipped", "shipped", "tracking", "receipt", "return_claim", "sent_back",
+            "inspected", "timeline", "messages", "pushed", "ledger", "top_up", "done",
         ]  # fmt: skip
         assert merchant.key not in "\n".join(lines)
         assert "whsec_" not in "\n".join(lines)
@@ -128,6 +197,7 @@ def test_day_ends_with_a_received_and_booked_order_for_every_merchant(
             endpoint.deliveries.order_by("sequence").values_list("message_id", "status")
         ) == [(message.message_id, "delivered") for message in sent.order_by("sequence")]
     assert Order.objects.count() == 2  # what was refused left nothing
+    assert verify_books().differences == []
 
 
 def test_nobody_is_sent_messages_any_more_when_the_day_breaks_off(demo, live_server):

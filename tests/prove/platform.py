@@ -24,6 +24,7 @@ import requests
 from openplatform.core import embedded_postgres
 
 ROOT = Path(__file__).parent.parent.parent
+VICTIMS = ("web worker", "web", "worker", "postgres")
 
 
 class Platform:
@@ -90,7 +91,12 @@ class Platform:
 
     def kill_something(self, dice: random.Random) -> str:
         """End one process at once, as a power cut would; which one."""
-        victim = dice.choice(["web worker", "web", "worker", "postgres"])
+        victim: str = dice.choice(VICTIMS)
+        self.kill(victim, dice)
+        return victim
+
+    def kill(self, victim: str, dice: random.Random) -> None:
+        """End one of the ``VICTIMS``, or whatever else runs by that name, at once."""
         if victim == "postgres":
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
         elif victim == "web worker":
@@ -101,7 +107,6 @@ class Platform:
         for doomed in (pid, *(children_of(pid) if victim == "web" else ())):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(doomed, signal.SIGKILL)
-        return victim
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows straight from the database, past all of our code."""

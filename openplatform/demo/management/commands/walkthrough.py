@@ -16,20 +16,23 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from openplatform.core.errors import DomainError
 from openplatform.demo import texts
 from openplatform.demo.delivery import Parcel
 from openplatform.demo.merchant_day import MerchantDay
 from openplatform.demo.narration import Narrator, WalkthroughFailed
 from openplatform.demo.services.loading import read_demo_file
 from openplatform.demo.services.receiving import find_receiver
+from openplatform.demo.services.reviewing import ReviewByStaff
 
 
 class Command(BaseCommand):
     help = (
         "Play a merchant's day over HTTP with only a key: pool, details, prices, stock, a refused "
-        "order, a quote, an order that splits, payment, shipping in parts, tracking, receipt, "
-        "timeline, messages by feed and by webhook, ledger. Every step checks what it gets; the "
-        "exit status is not zero when something is off."
+        "order, a quote, an order that splits, payment, a refund before shipment, shipping in "
+        "parts, tracking, receipt, a return with inspection, timeline, messages by feed and by "
+        "webhook, ledger. Every step checks what it gets; the exit status is not zero when "
+        "something is off."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,14 +44,15 @@ class Command(BaseCommand):
             "--ship-with-import",
             action="store_true",
             help="also play the operator, who ships the order with `import shipments`, to a "
-            "provider whose parcels arrive within a minute",
+            "provider whose parcels arrive within a minute, and who decides its claims; else the "
+            "day waits for whoever does",
         )
         parser.add_argument(
             "--receive-at",
             type=int,
             metavar="PORT",
             help="of this machine, where the platform may send webhooks to: named in its "
-            "OUTGOING_PRIVATE_HOSTS as 127.0.0.1:PORT (default: see demo.json). Without any, or "
+            "WEBHOOK_PRIVATE_HOSTS as 127.0.0.1:PORT (default: see demo.json). Without any, or "
             "when somebody receives there already, the day goes without webhooks.",
         )
 
@@ -64,6 +68,7 @@ class Command(BaseCommand):
         day = MerchantDay(
             narrator,
             ship=ship_by_import if options["ship_with_import"] else None,
+            review=ReviewByStaff() if options["ship_with_import"] else None,
             receive_at=options["receive_at"] or find_receiver(key),
         )
         order: dict[str, Any] | None = None
@@ -77,6 +82,8 @@ class Command(BaseCommand):
             failure = narrator.text_of("field_missing", path=path, field=error)
         except CommandError as error:  # the operator's import
             failure = narrator.text_of("shipping_failed", reason=error)
+        except DomainError as error:  # the operator's decision
+            failure = narrator.text_of("review_failed", reason=error.detail)
         if is_json:
             document = {
                 "passed": failure is None,
