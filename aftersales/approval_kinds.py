@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from aftersales.models import Claim
 from aftersales.services import deciding, second_person
+from aftersales.states import ClaimStatus
 from openplatform.approvals.kinds import ApprovalKind
 from openplatform.approvals.models import Approval
 from openplatform.core.errors import type_of_text
@@ -16,7 +18,7 @@ Lines = list[tuple[type_of_text, type_of_text]]
 
 
 def describe_claim(approval: Approval) -> Lines:
-    """What the first person granted, and how the claim stands now."""
+    """What the first person granted, how the claim stands now, and what was written since."""
     data = approval.data
     claim = (
         Claim.objects.select_related("suborder", "reason").filter(aftersale_no=approval.subject_no)
@@ -25,7 +27,7 @@ def describe_claim(approval: Approval) -> Lines:
         (_("Claim"), claim.aftersale_no),
         (_("Suborder"), claim.suborder.order_no),
         (_("Type"), claim.get_type_display()),
-        (_("Reason"), claim.reason.name),
+        (_("Reason"), claim.reason.shown_name),
         (_("State"), claim.get_status_display()),
         (_("Refund"), _amount(data["amount"])),
         (_("of it freight"), _amount(data["freight_amount"])),
@@ -34,18 +36,24 @@ def describe_claim(approval: Approval) -> Lines:
         (f"{line['sku']}", f"{line['quantity']} · {_amount(line['amount'])}")
         for line in data["lines"].values()
     ]
-    if approval.status == Approval.Status.PENDING and _is_moot(claim, data["version"]):
-        lines.append(
-            (
-                _("Outdated"),
-                _("The claim has changed since: this can only be rejected, and asked for anew"),
-            )
-        )
+    if approval.status == Approval.Status.PENDING:
+        lines += _list_news(approval, claim)
     return lines
 
 
-def _is_moot(claim: Claim, version: int) -> bool:
-    return claim.status not in deciding.DECIDABLE or claim.version != version
+def _list_news(approval: Approval, claim: Claim) -> Lines:
+    """What whoever decides has to know of the time since it was asked for."""
+    news: Lines = []
+    if count := second_person.count_notes_since(approval, claim):
+        text = ngettext(
+            "%(count)d note was written on the claim: read it first",
+            "%(count)d notes were written on the claim: read them first",
+            count,
+        )
+        news.append((_("Since it was asked for"), text % {"count": count}))
+    if claim.status != ClaimStatus.SUBMITTED:
+        news.append((_("Outdated"), _("The claim has ended: this can only be rejected")))
+    return news
 
 
 def _amount(text: str) -> str:

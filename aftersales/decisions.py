@@ -56,6 +56,7 @@ class ApprovalPlan:
 
     pieces: tuple[Piece, ...]
     freight_amount: Decimal
+    freight_asked: Decimal = money.ZERO
 
     @cached_property
     def goods_amount(self) -> Decimal:
@@ -69,8 +70,8 @@ class ApprovalPlan:
 
     @cached_property
     def is_partial(self) -> bool:
-        """Whether fewer units, or less money for them, than what was claimed."""
-        return any(
+        """Whether fewer units, or less money for them or of the freight, than what was claimed."""
+        return self.freight_amount < self.freight_asked or any(
             piece.quantity < piece.row.quantity or piece.amount < piece.paid_amount
             for piece in self.pieces
         )
@@ -85,6 +86,7 @@ def plan_approval(
     *,
     freight_amount: Decimal | None,
     note: str,
+    is_decided: bool = False,
 ) -> ApprovalPlan:
     """What is granted of a claim, all faults at once.
 
@@ -95,6 +97,7 @@ def plan_approval(
     :param freight_amount: what goes back of the freight; None: all that was not refunded yet, when
         no unit of the suborder was shipped and none is left, else nothing.
     :param note: why; asked for when less is granted than was claimed.
+    :param is_decided: by a first person, from whom the note was asked.
     :raises FieldInvalid: for a line that is not claimed, an amount below zero or with parts of a
         cent, a note that is too long, or when nothing at all is granted.
     :raises QuantityExceedsClaimable: for more units than were claimed.
@@ -117,17 +120,45 @@ def plan_approval(
         pieces.append(_piece_of(line, row, answer))
     closing = {piece.line.pk: piece.unshipped for piece in pieces}
     if freight_amount is None:
-        freight_amount = money.ZERO
-        if claim.type == ClaimType.REFUND:
-            freight_amount = freight_once_closed(part, lines, closing)
+        freight_amount = _freight_by_rule(claim, part, lines, closing)
     else:
         faults += faults_of_freight(part, freight_amount)
     refuse_if(faults)
-    plan = ApprovalPlan(tuple(pieces), money.round_amount(freight_amount))
+    plan = ApprovalPlan(
+        tuple(pieces),
+        money.round_amount(freight_amount),
+        freight_asked=freight_asked(claim, part, lines, closing),
+    )
     if not any(piece.quantity for piece in pieces):
         raise FieldInvalid(_("Nothing would be approved: reject the claim instead"))
-    require_note(note, is_required=plan.is_partial)
+    require_note(note, is_required=plan.is_partial and not is_decided)
     return plan
+
+
+def freight_asked(
+    claim: Claim, part: Suborder, lines: Sequence[OrderLine], closing: Mapping[int, int]
+) -> Decimal:
+    """The freight that goes back of a claim when nobody decides otherwise: what was told when it
+    was filed, as far as it is left, or what the rule gives now, when that is more.
+
+    :param lines: all lines of the suborder.
+    :param closing: units that are refunded unshipped, by the line's primary key.
+    """
+    told = min(claim.freight_refund_amount, part.freight_amount - part.refunded_freight_amount)
+    return max(told, _freight_by_rule(claim, part, lines, closing))
+
+
+def amount_by_rule(
+    claim: Claim, part: Suborder, lines: Sequence[OrderLine], rows: Sequence[ClaimLine]
+) -> Decimal:
+    """The refund when all that was claimed is granted now, with the freight by rule.
+
+    :param lines: all lines of the suborder.
+    :param rows: the lines of the claim, each with its order line.
+    """
+    goods = sum((row.line.purchase_price * row.quantity for row in rows), money.ZERO)
+    closing = {row.line_id: row.unshipped_quantity for row in rows}
+    return goods + _freight_by_rule(claim, part, lines, closing)
 
 
 def faults_of_freight(part: Suborder, amount: Decimal) -> list[DomainError]:
@@ -156,6 +187,14 @@ def require_note(note: str, *, is_required: bool = True) -> None:
         raise FieldRequired(_("Say why: the merchant reads it"), pointer="/note")
     if len(note) > MAX_NOTE:
         raise FieldInvalid(pointer="/note", maximum=MAX_NOTE)
+
+
+def _freight_by_rule(
+    claim: Claim, part: Suborder, lines: Sequence[OrderLine], closing: Mapping[int, int]
+) -> Decimal:
+    if claim.type != ClaimType.REFUND:
+        return money.ZERO
+    return freight_once_closed(part, lines, closing)
 
 
 def _faults_of_line(line: OrderLine, row: ClaimLine, answer: ApprovedLine) -> list[DomainError]:

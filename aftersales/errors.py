@@ -7,6 +7,11 @@ from django.utils.translation import gettext_lazy as _
 from openplatform.core.errors import DomainError
 
 
+# Of what nobody has and of another merchant's: neither answer tells which.
+NO_SUCH_SUBORDER = _("There is no such suborder")
+NO_SUCH_PICTURE = _("There is no such picture, or it is used already")
+
+
 class MerchantAftersaleNoConflict(DomainError):
     code = "merchant_aftersale_no_conflict"
     status = 409

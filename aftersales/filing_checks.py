@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from aftersales.claimable import CLAIMABLE, claimable_quantity, types_of
 from aftersales.errors import (
+    NO_SUCH_PICTURE,
+    NO_SUCH_SUBORDER,
     AftersaleTypeNotAllowed,
     AftersaleWindowClosed,
     QuantityExceedsClaimable,
@@ -46,9 +48,9 @@ def check_claim(
 def _missing(request: ClaimRequest, facts: FilingFacts) -> list[DomainError]:
     faults: list[DomainError] = []
     if facts.part is None and not facts.children:
-        faults.append(NotFound(pointer="/order_no"))
+        faults.append(NotFound(NO_SUCH_SUBORDER, pointer="/order_no"))
     faults += [
-        NotFound(pointer=f"/pictures/{index}")
+        NotFound(NO_SUCH_PICTURE, pointer=f"/pictures/{index}")
         for index, picture_id in enumerate(request.pictures)
         if picture_id not in facts.pictures
     ]

@@ -38,5 +38,7 @@ TRANSITIONS: dict[ClaimStatus, frozenset[ClaimStatus]] = {
 }
 # Its units are claimed: they can be neither claimed again nor, while unshipped, shipped.
 OPEN = tuple(status for status, following in TRANSITIONS.items() if following)
+# An operator may decide it, whether or not the merchant has answered a question.
+DECIDABLE = (S.SUBMITTED, S.INFO_REQUESTED)
 # By the merchant, until goods are sent back or the refund is made.
 CANCELLABLE = tuple(status for status, following in TRANSITIONS.items() if S.CANCELLED in following)

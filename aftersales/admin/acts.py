@@ -23,10 +23,6 @@ from django.urls import reverse
 from aftersales.errors import AftersaleStateConflict
 from aftersales.models import Claim
 from aftersales.services.transitions import Actor, Side
-from openplatform.approvals.services.requesting import is_waiting
-
-# The kind of approval that a large refund waits for.
-KIND = "claim"
 
 Acts = Mapping[str, Collection[str]]
 
@@ -50,11 +46,6 @@ def by_staff(request: HttpRequest) -> Actor:
 def page_of(claim: Claim) -> str:
     """The address of a claim's page."""
     return reverse("admin:aftersales_claim_change", args=(claim.pk,))
-
-
-def waits_for_second_person(claim: Claim) -> bool:
-    """Whether a decision was taken that another person has yet to take as well."""
-    return is_waiting(kind=KIND, subject_no=claim.aftersale_no)
 
 
 def too_late(model_admin: Any, request: HttpRequest, claim: Claim, act: str) -> HttpResponse | None:

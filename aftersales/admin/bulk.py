@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from aftersales.admin.acts import by_staff, may_act
-from aftersales.admin.decisions import DECIDABLE, tell_approval
+from aftersales.admin.decisions import tell_approval
 from aftersales.admin.queue import queue_url
 from aftersales.badges import STATUS_COLOURS
 from aftersales.forms.decisions import (
@@ -24,10 +24,13 @@ from aftersales.forms.decisions import (
     ApproveChosenForm,
     ChosenForm,
     RejectChosenForm,
+    amounts_text,
     chosen_text,
 )
 from aftersales.models import Claim
+from aftersales.selectors.review import list_amounts_by_rule
 from aftersales.services.deciding import approve_claim, reject_claim
+from aftersales.states import DECIDABLE
 from openplatform.core import clock, money
 from openplatform.core.admin.decorators import action
 from openplatform.core.admin.form_pages import Values, answer_form_page, faults_of
@@ -37,7 +40,7 @@ from openplatform.core.errors import DomainError, type_of_text
 CHOSEN = "backoffice/claim_bulk.html"
 OUTCOMES = "backoffice/claim_bulk_outcome.html"
 
-Decide = Callable[[Claim, int, str], type_of_text]
+Decide = Callable[[Claim, Values], type_of_text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +75,19 @@ class BulkActs:
         """Each as it was asked for, with freight by rule."""
         actor, user = by_staff(request), get_staff(request)
 
-        def decide(claim: Claim, version: int, note: str) -> type_of_text:
+        def decide(claim: Claim, values: Values) -> type_of_text:
             return tell_approval(
                 approve_claim(
                     aftersale_no=claim.aftersale_no,
                     lines=None,
                     freight_amount=None,
-                    note=note,
+                    note=values["note"],
                     by=actor,
                     user=user,
                     now=clock.now(),
-                    expected_version=version,
+                    expected_version=values["chosen"][claim.pk],
+                    # A request that was not made of the page means what the list shows.
+                    expected_amount=values["amounts"].get(claim.pk, claim.refund_amount),
                 )
             )
 
@@ -103,13 +108,13 @@ class BulkActs:
         """All for the same reason."""
         actor = by_staff(request)
 
-        def decide(claim: Claim, version: int, note: str) -> type_of_text:
+        def decide(claim: Claim, values: Values) -> type_of_text:
             reject_claim(
                 aftersale_no=claim.aftersale_no,
-                note=note,
+                note=values["note"],
                 by=actor,
                 now=clock.now(),
-                expected_version=version,
+                expected_version=values["chosen"][claim.pk],
             )
             return _("Claim %(number)s was rejected") % {"number": claim.aftersale_no}
 
@@ -136,23 +141,22 @@ class BulkActs:
         claims = _read(sent.get("chosen", ""))
 
         def call(values: Values) -> HttpResponse:
-            versions = values["chosen"]
-            outcomes = [
-                _decide_one(claim, versions[claim.pk], values["note"], decide) for claim in claims
-            ]
+            outcomes = [_decide_one(claim, values, decide) for claim in claims]
             return _show_outcomes(self, request, outcomes, title=page["title"])
 
-        amounts = [claim.refund_amount for claim in claims if claim.status in DECIDABLE]
+        decidable = [claim for claim in claims if claim.status in DECIDABLE]
+        now = list_amounts_by_rule(decidable)
         return answer_form_page(
             self,
             request,
             form_class=partial(form_class),
             call=call,
             back_to=queue_url("decide"),
-            initial={"chosen": sent.get("chosen", "")},
+            initial={"chosen": sent.get("chosen", ""), "amounts": amounts_text(now)},
             extra_context={
                 "claims": claims,
-                "amount": sum(amounts, money.ZERO),
+                "amounts": {claim.pk: claim.refund_amount for claim in claims} | now,
+                "amount": sum(now.values(), money.ZERO),
                 "colours": STATUS_COLOURS,
                 "decidable": DECIDABLE,
                 "body_template": CHOSEN,
@@ -184,9 +188,9 @@ def _read(text: str) -> list[Claim]:
     )
 
 
-def _decide_one(claim: Claim, version: int, note: str, decide: Decide) -> Outcome:
+def _decide_one(claim: Claim, values: Values, decide: Decide) -> Outcome:
     try:
-        return Outcome(claim, decide(claim, version, note), is_refused=False)
+        return Outcome(claim, decide(claim, values), is_refused=False)
     except DomainError as error:
         told = " ".join(str(fault.detail) for fault in faults_of(error))
         return Outcome(claim, told, is_refused=True)

@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from aftersales.admin.acts import KIND
 from aftersales.admin.queue import show_deadline
-from aftersales.badges import STATUS_COLOURS, STATUS_NAMES, name_reason
+from aftersales.badges import STATUS_COLOURS, STATUS_NAMES
 from aftersales.forms.notes import WriteNoteForm
 from aftersales.models import Claim, ClaimPicture, RuleApproval
 from aftersales.selectors.review import (
@@ -22,6 +21,7 @@ from aftersales.selectors.review import (
     list_words,
     show_picture,
 )
+from aftersales.services.second_person import KIND
 from aftersales.services.transitions import Side
 from openplatform.approvals.models import Approval
 from openplatform.approvals.selectors import may_decide
@@ -61,7 +61,7 @@ def show_claim(claim: Claim, request: HttpRequest) -> dict[str, Any]:
     by_rule = RuleApproval.objects.filter(claim=claim).select_related("rule").first()
     return {
         "claim": claim,
-        "reason_name": name_reason(claim.reason),
+        "reason_name": claim.reason.shown_name,
         "claimed": claimed,
         "asked_amount": asked_amount(claimed),
         "is_received": any(row.received_quantity is not None for row in claimed),
@@ -108,7 +108,7 @@ def facts_of(claim: Claim) -> list[tuple[type_of_text, Any]]:
         (_("type"), claim.get_type_display()),
         (_("units"), units),
         (_("amount"), f"{asked_amount(lines):,.2f}"),
-        (_("reason"), name_reason(claim.reason)),
+        (_("reason"), claim.reason.shown_name),
         (_("description"), claim.description or "-"),
     ]
 

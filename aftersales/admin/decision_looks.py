@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -15,14 +17,23 @@ from aftersales.models import Claim, ClaimType
 from aftersales.selectors.review import asked_amount, list_claimed
 from aftersales.services.deciding import require_return_address
 from aftersales.services.second_person import needs_second_person, require_not_waiting
+from aftersales.states import DECIDABLE
 from catalog.errors import PreviewOutdated
+from openplatform.core import money
 from openplatform.core.errors import type_of_text
 from orders.admin.change_pages import Cell, ChangeLook, Table, look_at_stock
 from orders.changes import Taken
-from orders.models import Order, OrderLine
+from orders.models import OrderLine
 from orders.selectors.change_previews import list_returned
 
-MAX_DIGITS = 10  # of a version
+SEEN = re.compile(r"([0-9]{1,9})-([0-9]{1,9})-([0-9]{1,12}\.[0-9]{2})", re.ASCII)
+
+
+class Seen(NamedTuple):
+    """A claim as it was when its approval was looked at, and the refund that was shown."""
+
+    version: int
+    amount: Decimal
 
 
 def look_at_approval(
@@ -50,27 +61,28 @@ def look_at_approval(
         tables.append(look_at_stock(list_returned(part, taken, restock=True)))
     else:
         tables.append(_return(address or {}))
-    return ChangeLook(fingerprint=seen(claim), confirm=_confirm(claim, plan), tables=tables)
+    return ChangeLook(fingerprint=seen(claim, plan), confirm=_confirm(claim, plan), tables=tables)
 
 
-def seen(claim: Claim) -> str:
-    """What stands for a claim and its order as they are looked at."""
-    return f"{claim.version}.{claim.order.version}"
+def seen(claim: Claim, plan: ApprovalPlan) -> str:
+    """What stands for a claim, its order and the refund as they are looked at."""
+    return f"{claim.version}-{claim.order.version}-{money.to_text(plan.amount)}"
 
 
-def read_seen(claim: Claim, expected: str) -> int:
-    """The version of the claim that was looked at.
+def read_seen(claim: Claim, expected: str) -> Seen:
+    """What was looked at.
 
-    :raises PreviewOutdated: when it is none, or the order is another by now: freight and stock
-        would be, too.
+    :raises PreviewOutdated: when it is nothing, or the order of a claim that can still be decided
+        is another by now: freight and stock would be, too.
     """
-    version, _dot, order_version = expected.partition(".")
-    if not (version.isascii() and version.isdigit() and len(version) < MAX_DIGITS):
+    parts = SEEN.fullmatch(expected)
+    if parts is None:
         raise PreviewOutdated
-    now = Order.objects.values_list("version", flat=True).get(pk=claim.order_id)
-    if order_version != str(now):
+    version, order_version, amount = parts.groups()
+    status, now = Claim.objects.values_list("status", "order__version").get(pk=claim.pk)
+    if status in DECIDABLE and order_version != str(now):
         raise PreviewOutdated
-    return int(version)
+    return Seen(int(version), Decimal(amount))
 
 
 def _confirm(claim: Claim, plan: ApprovalPlan) -> type_of_text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,8 +19,9 @@ from aftersales.admin.acts import (
 )
 from aftersales.admin.claim_view import facts_of
 from aftersales.admin.decision_looks import look_at_approval, read_seen
+from aftersales.decisions import freight_asked
 from aftersales.forms.decisions import ApproveForm, AskForm, RejectForm
-from aftersales.models import Claim
+from aftersales.models import Claim, ClaimLine
 from aftersales.selectors.review import list_claimed
 from aftersales.services.deciding import (
     ApprovedLine,
@@ -26,7 +29,7 @@ from aftersales.services.deciding import (
     ask_for_information,
     reject_claim,
 )
-from aftersales.states import ClaimStatus
+from aftersales.states import DECIDABLE, ClaimStatus
 from catalog.admin.previewed import answer_previewed
 from openplatform.core import clock
 from openplatform.core.admin.decorators import action
@@ -36,7 +39,6 @@ from openplatform.core.errors import type_of_text
 from orders.admin.change_pages import ChangeLook, ChangePage
 
 S = ClaimStatus
-DECIDABLE = (S.SUBMITTED, S.INFO_REQUESTED)
 
 
 class ApprovePage(ChangePage):
@@ -74,6 +76,7 @@ class DecisionActs(ClaimActs):
 
         def act(form: ApproveForm, expected: str) -> type_of_text:
             values = form.cleaned_data
+            seen = read_seen(claim, expected)
             approved = approve_claim(
                 aftersale_no=claim.aftersale_no,
                 lines=_approved(values),
@@ -82,7 +85,8 @@ class DecisionActs(ClaimActs):
                 by=by_staff(request),
                 user=get_staff(request),
                 now=clock.now(),
-                expected_version=read_seen(claim, expected),
+                expected_version=seen.version,
+                expected_amount=seen.amount,
             )
             return tell_approval(approved)
 
@@ -95,6 +99,7 @@ class DecisionActs(ClaimActs):
                     claim=claim,
                     lines=lines,
                     freight_left=part.freight_amount - part.refunded_freight_amount,
+                    freight_asked=_freight_asked(claim, lines),
                 ),
                 title=_("Approve the claim"),
                 submit=_("Approve"),
@@ -103,8 +108,8 @@ class DecisionActs(ClaimActs):
                 back_to=page_of(claim),
                 subject=claim,
                 intro=_(
-                    "As it stands it is approved as asked. Fewer units, or less money for them,"
-                    " need a note that says why."
+                    "As it stands it is approved as asked. Fewer units, or less money for them or"
+                    " of the freight, need a note that says why."
                 ),
             ),
         )
@@ -189,6 +194,12 @@ def tell_approval(claim: Claim) -> type_of_text:
     if claim.status == S.AWAITING_RETURN:
         return _("Claim %(number)s was approved; the goods are to be sent back") % number
     return _("Claim %(number)s waits for the decision of a second person") % number
+
+
+def _freight_asked(claim: Claim, rows: Sequence[ClaimLine]) -> Decimal:
+    part = claim.suborder
+    closing = {row.line_id: row.unshipped_quantity for row in rows}
+    return freight_asked(claim, part, list(part.lines.all()), closing)
 
 
 def _approved(values: Values) -> dict[int, ApprovedLine]:

@@ -181,10 +181,7 @@ def _cards_of(figures: Figures) -> list[Card]:
         Card(
             gettext("Time to decide"),
             "–" if decided is None else _hours(decided.half_within),
-            gettext("Nobody has decided one")
-            if decided is None
-            else gettext("Half of them; nine of ten within %(time)s")
-            % {"time": _hours(decided.most_within)},
+            _say_how_fast(figures),
         ),
         Card(
             gettext("Open now"),
@@ -194,6 +191,17 @@ def _cards_of(figures: Figures) -> list[Card]:
             is_alert=late > 0,
         ),
     ]
+
+
+def _say_how_fast(figures: Figures) -> str:
+    """Beside the median of what people decided."""
+    decided = figures.waits.get("by_people")
+    if decided is not None:
+        time = _hours(decided.most_within)
+        return gettext("Half of them; nine of ten within %(time)s") % {"time": time}
+    if "by_rule" in figures.waits:
+        return gettext("Rules alone decided claims in this period")
+    return gettext("No claim was decided in this period")
 
 
 def _shown(request: HttpRequest, table: Table) -> ShownTable:

@@ -14,8 +14,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
-from aftersales.badges import STATUS_COLOURS, name_reason
+from aftersales.badges import STATUS_COLOURS
 from aftersales.forms.master_data import ApprovalRuleForm, ReasonForm, RuleTrialForm
 from aftersales.models import ApprovalRule, ClaimType, Reason, RuleApproval
 from aftersales.selectors.rule_trials import try_rule
@@ -31,7 +32,8 @@ MAY_TRY = ("aftersales.view_approvalrule", "aftersales.view_claim")
 
 def name_types(types: Iterable[str]) -> str:
     """Kinds of claims in words."""
-    return ", ".join(str(ClaimType(one).label) for one in types)
+    between = pgettext("between parts of a list", ", ")
+    return between.join(str(ClaimType(one).label) for one in types)
 
 
 def _in_use(row: Reason | ApprovalRule) -> tuple[str, Any]:
@@ -212,7 +214,7 @@ class ApprovalRuleAdmin(OneByOne):
             )
             approved = [one for one in trials if one.is_approved]
             context = {
-                "trials": [(one, name_reason(one.claim.reason)) for one in trials],
+                "trials": [(one, one.claim.reason.shown_name) for one in trials],
                 "approved_count": len(approved),
                 "approved_amount": sum((one.amount for one in approved), money.ZERO),
                 "is_tried": True,

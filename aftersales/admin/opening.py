@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from aftersales.admin.acts import by_staff, may_act, page_of
-from aftersales.badges import name_reason
 from aftersales.claimable import CLAIMABLE
 from aftersales.forms.opening import OpenClaimForm
 from aftersales.models import Claim, ClaimType, Reason
@@ -102,4 +101,4 @@ class OpeningPage:
 
 def _list_reasons() -> list[tuple[Reason, Any]]:
     reasons = Reason.objects.filter(is_active=True).order_by("position", "code")
-    return [(reason, name_reason(reason)) for reason in reasons]
+    return [(reason, reason.shown_name) for reason in reasons]

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -25,12 +25,12 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 
-from aftersales.admin.acts import KIND
-from aftersales.badges import STATUS_COLOURS, name_reason
+from aftersales.badges import STATUS_COLOURS
 from aftersales.models import Claim
 from aftersales.selectors.queue import QUEUES, list_overdue
 from aftersales.selectors.returns import list_to_send_back
 from aftersales.selectors.search import find_claims
+from aftersales.services.second_person import KIND
 from openplatform.approvals.models import Approval
 from openplatform.core import clock
 from openplatform.core.admin.decorators import display
@@ -108,7 +108,8 @@ class AgeFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, type_of_text]]:
         """Days."""
-        return [(str(days), _("More than %(days)d days") % {"days": days}) for days in AGES]
+        more = ngettext_lazy("More than %(days)d day", "More than %(days)d days", "days")
+        return [(str(days), more % {"days": days}) for days in AGES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Claim]) -> QuerySet[Claim]:
         """Filed before."""
@@ -189,7 +190,7 @@ class ClaimQueue:
     @display(description=pgettext_lazy("of a claim", "asked for"), is_header=True)
     def asked_for(self, claim: Claim) -> tuple[str, str]:
         """What, over why."""
-        return claim.get_type_display(), name_reason(claim.reason)
+        return claim.get_type_display(), claim.reason.shown_name
 
     @display(description=_("suborder"), is_header=True)
     def part(self, claim: Claim) -> tuple[SafeString, str]:

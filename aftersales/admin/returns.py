@@ -14,9 +14,8 @@ from django.utils.translation import pgettext_lazy
 from aftersales.admin.acts import ClaimActs, by_staff, may_act, page_of, too_late
 from aftersales.admin.claim_view import facts_of
 from aftersales.admin.return_looks import look_at_inspection
-from aftersales.badges import name_reason
 from aftersales.forms.pictures import ClaimPicturesField
-from aftersales.forms.returns import InspectForm, ParcelForm, ReceiveForm, ReturnParcelForm
+from aftersales.forms.returns import InspectForm, ReceiveForm, ReturnParcelForm
 from aftersales.inspections import approved_rows
 from aftersales.models import Claim, ClaimParcel, ClaimPicture
 from aftersales.selectors.review import list_claimed, show_picture
@@ -33,6 +32,7 @@ from openplatform.core.admin.decorators import action
 from openplatform.core.admin.form_pages import Values, answer_form_page, faults_of
 from openplatform.core.errors import DomainError, type_of_text
 from orders.admin.change_pages import ChangeLook, ChangePage, read_version
+from orders.forms.shipping import ParcelForm
 
 Facts = list[tuple[type_of_text, Any]]
 
@@ -198,7 +198,7 @@ class ReturnActs(ClaimActs):
                     freight_decided=claim.freight_refund_amount,
                     kept=_list_kept(request, claim),
                     refused=refused,
-                    claimed_reason=name_reason(claim.reason),
+                    claimed_reason=claim.reason.shown_name,
                     claimed_pictures=_show_claimed(claim),
                 ),
                 title=_("Inspect returned goods"),

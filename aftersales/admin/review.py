@@ -14,7 +14,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from aftersales.admin.acts import KIND, Acts, page_of
+from aftersales.admin.acts import Acts, page_of
 from aftersales.admin.bulk import BulkActs
 from aftersales.admin.claim_view import show_claim
 from aftersales.admin.decisions import DecisionActs
@@ -24,6 +24,7 @@ from aftersales.admin.opening import OpeningPage
 from aftersales.admin.queue import ClaimQueue
 from aftersales.admin.returns import ReturnActs
 from aftersales.models import Claim
+from aftersales.services.second_person import KIND
 from openplatform.approvals.models import Approval
 from openplatform.approvals.pages import KindPage, register_page
 from openplatform.core.admin.model_admins import ReadOnlyAdmin

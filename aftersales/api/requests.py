@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -13,6 +14,7 @@ from aftersales.services.notes import MAX_TEXT
 from aftersales.services.pictures import MAX_PICTURES
 from openplatform.core import errors
 from openplatform.core.api.fields import (
+    TOO_MANY,
     CodedChoiceField,
     CodeField,
     MomentField,
@@ -25,7 +27,8 @@ from openplatform.core.api.fields import (
 MAX_ITEMS = 100
 MAX_DESCRIPTION = 1000
 MAX_NUMBER = 24  # of those that we give out
-MAX_CARRIER = 32
+LINE_TWICE = _("This line is named twice")
+PICTURE_TWICE = _("This picture is named twice")
 
 
 class ClaimItemsList(RequestList):
@@ -34,19 +37,38 @@ class ClaimItemsList(RequestList):
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, list):
             if len(data) > MAX_ITEMS:  # before looking at any of them
-                raise ValidationError({"non_field_errors": _details(errors.TooManyItems)})
+                raise ValidationError({"non_field_errors": _too_many(MAX_ITEMS)})
             if not data:
                 raise ValidationError({"non_field_errors": _details(errors.FieldRequired)})
-        items = super().run_validation(data)
-        seen: set[str] = set()
-        faults = []
-        for item in items:
-            repeated = item["line_no"] in seen
-            faults.append({"line_no": _details(errors.FieldInvalid)} if repeated else {})
-            seen.add(item["line_no"])
-        if any(faults):
-            raise ValidationError(faults)
-        return items
+        repeated = _repeated_lines(data)
+        try:
+            items = super().run_validation(data)
+        except ValidationError as error:
+            if not repeated:
+                raise
+            others: Any = error.detail  # by position, as ours
+        else:
+            if not repeated:
+                return items
+            others = {}
+        positions = sorted({*repeated, *others})
+        raise ValidationError(
+            {index: {**repeated.get(index, {}), **others.get(index, {})} for index in positions}
+        )
+
+
+def _repeated_lines(data: Any) -> dict[Any, dict[str, Any]]:
+    """By position, whether or not there is more that is wrong with the item."""
+    faults: dict[Any, dict[str, Any]] = {}
+    seen: set[str] = set()
+    for index, item in enumerate(data if isinstance(data, list) else ()):
+        line_no = item.get("line_no") if isinstance(item, dict) else None
+        if not isinstance(line_no, str):
+            continue
+        if line_no in seen:
+            faults[index] = {"line_no": _details(errors.FieldInvalid, LINE_TWICE)}
+        seen.add(line_no)
+    return faults
 
 
 class PicturesField(serializers.ListField):
@@ -57,10 +79,10 @@ class PicturesField(serializers.ListField):
 
     def to_internal_value(self, data: Any) -> list[str]:
         if isinstance(data, list) and len(data) > MAX_PICTURES:
-            raise ValidationError(_details(errors.TooManyItems))
+            raise ValidationError(_too_many(MAX_PICTURES))
         pictures: list[str] = super().to_internal_value(data)
         repeated: dict[Any, Any] = {
-            index: _details(errors.FieldInvalid)
+            index: _details(errors.FieldInvalid, PICTURE_TWICE)
             for index, picture_id in enumerate(pictures)
             if picture_id in pictures[:index]
         }
@@ -69,8 +91,14 @@ class PicturesField(serializers.ListField):
         return pictures
 
 
-def _details(error: type[errors.DomainError]) -> list[ErrorDetail]:
-    return [ErrorDetail(str(error.title), error.code)]
+def _details(
+    error: type[errors.DomainError], text: errors.type_of_text | None = None
+) -> list[ErrorDetail]:
+    return [ErrorDetail(str(text or error.title), error.code)]
+
+
+def _too_many(maximum: int) -> list[ErrorDetail]:
+    return [ErrorDetail(str(maximum), TOO_MANY)]
 
 
 class ClaimItemRequest(RequestSerializer):
@@ -91,7 +119,9 @@ class FileClaimRequest(RequestSerializer):
     type = CodedChoiceField(choices=ClaimType.choices)
     items = ClaimItemRequest(many=True)
     reason = CodeField(help_text="A code of the list in `aftersale-options`")
-    description = TextField(max_length=MAX_DESCRIPTION, allow_blank=True, multiline=True)
+    description = TextField(
+        max_length=MAX_DESCRIPTION, allow_blank=True, multiline=True, required=False
+    )
     pictures = PicturesField(required=False)
 
 
@@ -102,13 +132,26 @@ class AddClaimNoteRequest(RequestSerializer):
     pictures = PicturesField(required=False)
 
 
+class ToldCodeField(CodeField):
+    """A code that is looked at where it is looked up, so that whatever else is wrong with the same
+    request is told with it.
+    """
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
 class ReportReturnRequest(RequestSerializer):
     """``POST /aftersales/{no}/return-shipment``."""
 
-    carrier = CodeField(max_length=MAX_CARRIER, help_text="A code of `GET /carriers`")
-    waybill_no = CodeField()
+    carrier = ToldCodeField(help_text="A code of `GET /carriers`")
+    waybill_no = ToldCodeField()
     shipped_at = MomentField(required=False, help_text="Now, when left out")
-    replaces = CodeField(required=False, help_text="The number that was told before, and was wrong")
+    replaces = ToldCodeField(
+        required=False, help_text="The number that was told before, and was wrong"
+    )
 
 
 def as_claim_request(body: dict[str, Any]) -> ClaimRequest:
@@ -119,6 +162,6 @@ def as_claim_request(body: dict[str, Any]) -> ClaimRequest:
         type=ClaimType(body["type"]),
         items=[(item["line_no"], item["quantity"]) for item in body["items"]],
         reason=body["reason"],
-        description=body["description"],
+        description=body.get("description", ""),
         pictures=body.get("pictures", ()),
     )

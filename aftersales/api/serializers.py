@@ -38,7 +38,9 @@ class ClaimItemSerializer(serializers.Serializer[Any]):
     received_quantity = serializers.IntegerField(allow_null=True)
     accepted_quantity = serializers.IntegerField(allow_null=True)
     inspection = serializers.ChoiceField(ClaimLine.Inspection.choices, allow_null=True)
-    refund_amount = MoneyField(help_text=_("Asked for at first, then decided, at last refunded"))
+    refund_amount = MoneyField(
+        help_text=_("Asked for at first, then decided, at last refunded; 0.00 if nothing was")
+    )
 
 
 class ReturnAddressSerializer(serializers.Serializer[Any]):
@@ -108,7 +110,10 @@ class ClaimSerializer(serializers.Serializer[Any]):
     pictures = ClaimPictureSerializer(many=True)
     items = ClaimItemSerializer(many=True)
     goods_refund_amount = MoneyField(
-        help_text=_("Like the other amounts asked for at first, then decided, at last refunded")
+        help_text=_(
+            "Like the other amounts asked for at first, then decided, at last refunded; 0.00 once"
+            " the claim ended without a refund"
+        )
     )
     freight_refund_amount = MoneyField()
     refund_amount = MoneyField(help_text=_("Goods and freight"))

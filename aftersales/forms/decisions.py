@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -15,13 +16,15 @@ from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
 )
 
-from aftersales.badges import name_reason
 from aftersales.decisions import MAX_NOTE
 from aftersales.forms.words import WordsField
 from aftersales.models import Claim, ClaimLine, ClaimPicture, ClaimType
 from aftersales.selectors.review import show_picture
 
 UNITS, AMOUNT = "units_", "amount_"
+AMOUNTS = re.compile(
+    r"[0-9]{1,19}:[0-9]{1,12}\.[0-9]{2}(,[0-9]{1,19}:[0-9]{1,12}\.[0-9]{2})*", re.ASCII
+)
 MAX_CHOSEN = 100
 
 
@@ -66,10 +69,11 @@ class ApproveForm(forms.Form):
         claim: Claim,
         lines: Sequence[ClaimLine],
         freight_left: Decimal,
+        freight_asked: Decimal,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.claim = claim
+        self.claim, self.freight_asked = claim, freight_asked
         left_empty = _("Left empty: none of it")
         if claim.type == ClaimType.REFUND:
             left_empty = _(
@@ -126,7 +130,7 @@ class ApproveForm(forms.Form):
     @property
     def reason_name(self) -> str:
         """Why it is claimed, in the reader's language."""
-        return name_reason(self.claim.reason)
+        return self.claim.reason.shown_name
 
     @cached_property
     def pictures(self) -> list[dict[str, Any]]:
@@ -156,6 +160,8 @@ class ApproveForm(forms.Form):
                 lines[line.line_no] = (units, None if amount == full else amount)
         if self.errors:
             return values
+        freight = values["freight_amount"]
+        is_less |= freight is not None and freight < self.freight_asked
         if not lines:
             raise forms.ValidationError(_("No units were chosen; reject the claim instead"))
         if is_less and not values["note"].strip():
@@ -181,14 +187,22 @@ class ChosenForm(forms.Form):
 
 
 class ApproveChosenForm(ChosenForm):
-    """Claims that are approved as asked."""
+    """Claims that are approved as asked, at the amounts that the page showed."""
 
+    amounts = forms.RegexField(
+        AMOUNTS, widget=forms.HiddenInput(), required=False, max_length=MAX_CHOSEN * 40
+    )
     note = WordsField(
         label=_("Note"),
         required=False,
         max_length=MAX_NOTE,
         help_text=_("The same for all of them; the merchants read it"),
     )
+
+    def clean_amounts(self) -> dict[int, Decimal]:
+        """By primary key."""
+        pairs = [pair.split(":") for pair in self.cleaned_data["amounts"].split(",") if pair]
+        return {int(key): Decimal(amount) for key, amount in pairs}
 
 
 class RejectChosenForm(ChosenForm):
@@ -204,3 +218,8 @@ class RejectChosenForm(ChosenForm):
 def chosen_text(claims: Sequence[Claim]) -> str:
     """What the hidden field of chosen claims holds."""
     return ",".join(f"{claim.pk}:{claim.version}" for claim in claims)
+
+
+def amounts_text(amounts: Mapping[int, Decimal]) -> str:
+    """What the hidden field of the amounts that a page shows holds."""
+    return ",".join(f"{key}:{amount:.2f}" for key, amount in amounts.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django import forms
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from aftersales.forms.pictures import ClaimPicturesField
 from aftersales.forms.words import WordsField
@@ -14,5 +14,5 @@ MAX_TEXT = 1000
 class WriteNoteForm(forms.Form):
     """A note, with pictures."""
 
-    text = WordsField(label=_("Note"), max_length=MAX_TEXT)
+    text = WordsField(label=pgettext_lazy("to a merchant", "Note"), max_length=MAX_TEXT)
     pictures = ClaimPicturesField()

@@ -12,25 +12,19 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
 )
 
+from aftersales.decisions import MAX_NOTE
 from aftersales.forms.pictures import ClaimPicturesField
+from aftersales.forms.words import WordsField
 from aftersales.inspections import InspectedLine
 from aftersales.models import ClaimLine, ClaimPicture
 from aftersales.selectors.review import show_picture
 from aftersales.services.pictures import MAX_PICTURES
-from openplatform.core import clock
-from openplatform.core.admin.moments import require_year
 from openplatform.core.errors import type_of_text
 from openplatform.core.money import MAX_DIGITS
-from openplatform.core.visible_text import require_visible
-from orders.forms.shipping import require_waybill
-from orders.models import Carrier
+from orders.forms.shipping import SentParcelForm
 
-MAX_NOTE = 500
 RECEIVED, ACCEPTED, RESTOCKED, RESULT = "received_", "accepted_", "restocked_", "result_"
 Result = ClaimLine.Inspection
 
@@ -41,32 +35,9 @@ def name_line(claimed: ClaimLine) -> str:
     return f"{line.line_no}. {line.sku_code} {line.name}"
 
 
-class ParcelForm(forms.Form):
-    """Who carries a parcel, and under which number."""
-
-    carrier = forms.ModelChoiceField(
-        label=_("Carrier"),
-        queryset=Carrier.objects.filter(is_active=True).order_by("name"),
-        widget=UnfoldAdminSelectWidget(),
-    )
-    waybill_no = forms.CharField(
-        label=_("Waybill number"),
-        max_length=64,
-        validators=[require_waybill],
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=_("The same waybill again is the same parcel and changes nothing"),
-    )
-
-
-class ReturnParcelForm(ParcelForm):
+class ReturnParcelForm(SentParcelForm):
     """A parcel that a merchant told us of."""
 
-    shipped_at = forms.SplitDateTimeField(
-        label=_("Shipped at"),
-        validators=[require_year],
-        widget=UnfoldAdminSplitDateTimeWidget(),
-        initial=clock.now,
-    )
     replaces = forms.ChoiceField(
         label=_("In the place of"),
         required=False,
@@ -134,12 +105,10 @@ class InspectForm(forms.Form):
     :param claimed_reason: why it was claimed; with the merchant's pictures, to look at.
     """
 
-    note = forms.CharField(
+    note = WordsField(
         label=_("Note"),
         required=False,
         max_length=MAX_NOTE,
-        validators=[require_visible],
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=_("The merchant reads it; needed when nothing is accepted"),
     )
     kept = KeptPictures(label=_("Pictures of the inspection"), required=False)

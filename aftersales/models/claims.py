@@ -8,8 +8,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from aftersales.states import OPEN, ClaimStatus
 from openplatform.connectors.parcels import ParcelStatus
@@ -19,7 +19,7 @@ from openplatform.core.model_fields import AmountField
 class ClaimType(models.TextChoices):
     """What is asked for."""
 
-    REFUND = "refund", _("Refund")
+    REFUND = "refund", pgettext_lazy("a kind of claim", "Refund")
     RETURN_REFUND = "return_refund", _("Return and refund")
 
 
@@ -49,7 +49,18 @@ class Reason(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        return self.shown_name
+
+    @property
+    def shown_name(self) -> str:
+        """In the language of the reader, as far as there is a name in it."""
+        is_english = (get_language() or "").startswith("en")
+        return self.name_en if is_english and self.name_en else self.name
+
+    @property
+    def name_in_trail(self) -> str:
+        """Its code, which is the same in every language and for ever."""
+        return self.code
 
 
 class Claim(models.Model):

@@ -58,7 +58,12 @@ class ClaimPicture(models.Model):
                 fields=["created_at"],
                 condition=models.Q(claim=None),
                 name="claim_picture_unused",
-            )
+            ),
+            models.Index(
+                fields=["thumbnail"],
+                condition=~models.Q(thumbnail=models.F("file")),
+                name="claim_picture_thumbnail",
+            ),
         ]
 
     def __str__(self) -> str:

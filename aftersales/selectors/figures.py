@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import get_language
 
 from accounts.models import Partner
 from aftersales.models import Reason
@@ -274,9 +273,8 @@ def _names_of(kind: Kind, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
     if not ids:
         return {}
     if kind == Kind.REASON:
-        is_english = (get_language() or "").startswith("en")
         return {
-            reason.pk: (reason.code, (is_english and reason.name_en) or reason.name)
+            reason.pk: (reason.code, reason.shown_name)
             for reason in Reason.objects.filter(pk__in=ids)
         }
     models: Mapping[Kind, Any] = {

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from aftersales.claimable import (
@@ -102,10 +101,9 @@ def _line_document(line: OrderLine, part: _Part) -> dict[str, Any]:
 
 
 def _reason_document(reason: Reason) -> dict[str, Any]:
-    is_english = (translation.get_language() or "").startswith("en")
     return {
         "code": reason.code,
-        "name": (reason.name_en if is_english else "") or reason.name,
+        "name": reason.shown_name,
         "types": reason.types,
         "pictures_required": reason.pictures_required,
     }

@@ -10,10 +10,12 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 
+from aftersales.decisions import amount_by_rule
 from aftersales.models import Claim, ClaimEvent, ClaimLine, ClaimNote, ClaimPicture
 from aftersales.picture_links import links_on_page
 from aftersales.states import OPEN, ClaimStatus
 from openplatform.core import money
+from orders.models import OrderLine
 
 LOOKED_BACK = timedelta(days=90)
 EARLIER = 10
@@ -53,6 +55,24 @@ def list_claimed(claim: Claim) -> list[ClaimLine]:
 def asked_amount(lines: Sequence[ClaimLine]) -> Decimal:
     """What was paid for the units that are claimed, without freight."""
     return sum((row.line.purchase_price * row.quantity for row in lines), money.ZERO)
+
+
+def list_amounts_by_rule(claims: Sequence[Claim]) -> dict[int, Decimal]:
+    """What each claim would come to if all that was asked for were granted now, with the freight
+    by rule, by primary key.
+
+    :param claims: with their suborders.
+    """
+    lines: dict[int, list[OrderLine]] = {claim.suborder_id: [] for claim in claims}
+    for line in OrderLine.objects.filter(suborder__in=lines):
+        lines[line.suborder_id].append(line)
+    rows: dict[int, list[ClaimLine]] = {claim.pk: [] for claim in claims}
+    for row in ClaimLine.objects.filter(claim__in=rows).select_related("line"):
+        rows[row.claim_id].append(row)
+    return {
+        claim.pk: amount_by_rule(claim, claim.suborder, lines[claim.suborder_id], rows[claim.pk])
+        for claim in claims
+    }
 
 
 def list_words(claim: Claim, pictures: Sequence[ClaimPicture]) -> list[Word]:

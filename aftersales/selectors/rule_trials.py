@@ -12,12 +12,11 @@ from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Sum
 
 from aftersales.models import Claim, ClaimLine
 from aftersales.rule_terms import Asked, Terms, find_objection
-from aftersales.states import ClaimStatus
+from aftersales.states import DECIDABLE
 from openplatform.core import money
 from openplatform.core.errors import type_of_text
 
 MOST_CLAIMS = 200
-UNDECIDED = (ClaimStatus.SUBMITTED, ClaimStatus.INFO_REQUESTED)
 DAY = timedelta(hours=24)
 
 
@@ -37,7 +36,8 @@ class Trial:
 
 def try_rule(terms: Terms, *, undecided_only: bool = False) -> list[Trial]:
     """The last claims that merchants filed, newest first, as a rule with these terms alone would
-    have seen them when they came in; of a decided claim the freight is what was decided.
+    have seen them when they came in; of a decided claim the freight is what was decided, and of
+    one that ended without a refund none.
 
     :param undecided_only: only those that still wait for a decision.
     """
@@ -76,7 +76,7 @@ def _list_filed(*, undecided_only: bool) -> Sequence[Claim]:
         )
     )
     if undecided_only:
-        claims = claims.filter(status__in=UNDECIDED)
+        claims = claims.filter(status__in=DECIDABLE)
     return list(claims.order_by("-id")[:MOST_CLAIMS])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -28,7 +28,7 @@ from aftersales.services.second_person import (
     require_not_waiting,
 )
 from aftersales.services.transitions import Actor, Side, lock_claim, move
-from aftersales.states import ClaimStatus
+from aftersales.states import DECIDABLE, ClaimStatus
 from catalog.errors import PreviewOutdated
 from catalog.models import Warehouse
 from openplatform.approvals.models import Approval
@@ -46,8 +46,6 @@ __all__ = [
     "reject_claim",
 ]
 
-DECIDABLE = (ClaimStatus.SUBMITTED, ClaimStatus.INFO_REQUESTED)
-
 
 @transactional
 def approve_claim(
@@ -60,6 +58,7 @@ def approve_claim(
     user: User | None,
     now: datetime,
     expected_version: int | None = None,
+    expected_amount: Decimal | None = None,
 ) -> Claim:
     """A claim that is granted, wholly or in part: a refund is made, a return awaited. Above the
     amount that one person may decide it stays submitted, and waits among the approvals.
@@ -74,8 +73,9 @@ def approve_claim(
     :param note: the merchant reads it; asked for when less is granted than was claimed.
     :param user: who decides, and asks for the second person where one is needed; None for rules.
     :param expected_version: of the claim when somebody looked at what would happen.
+    :param expected_amount: the refund, with freight, that was shown then.
     :raises NotFound: for an unknown claim.
-    :raises PreviewOutdated: when it has changed since somebody looked.
+    :raises PreviewOutdated: when it has changed since somebody looked, or comes to another amount.
     :raises AftersaleStateConflict: when it does not wait for a decision.
     :raises AlreadyWaiting: while an approval of it waits for the second person.
     :raises QuantityExceedsClaimable, RefundExceedsPaid, FieldInvalid, FieldRequired: see
@@ -88,6 +88,9 @@ def approve_claim(
     plan = plan_approval(
         claim, locked.part, locked.lines, rows, lines, freight_amount=freight_amount, note=note
     )
+    # Under the order's lock: the freight depends on what becomes of its other claims.
+    if expected_amount is not None and plan.amount != expected_amount:
+        raise PreviewOutdated
     require_return_address(claim, locked.part.warehouse)
     _take_up(claim, by=by, now=now)
     if needs_second_person(plan):
@@ -153,9 +156,7 @@ def ask_for_information(
     :raises AlreadyWaiting: while an approval of it waits for the second person.
     :raises FieldRequired, FieldInvalid: without a note, or for one that is too long.
     """
-    claim = lock_claim(aftersale_no=aftersale_no, expected_version=expected_version)
-    if claim.status != ClaimStatus.SUBMITTED:
-        raise AftersaleStateConflict(aftersale_no=claim.aftersale_no, status=claim.status)
+    claim = _lock_to_decide(aftersale_no, expected_version, states=(ClaimStatus.SUBMITTED,))
     require_not_waiting(claim)
     require_note(note)
     before = {"status": claim.status}
@@ -175,18 +176,16 @@ def ask_for_information(
 def apply_claim_approval(
     approval: Approval, *, values: Mapping[str, Any], actor: str, now: datetime
 ) -> None:
-    """Step: carry out what the first person decided, as it was decided.
+    """Step: carry out what the first person decided, as it was decided. What was written about the
+    claim since does not stand against it: nothing but a decision changes what it asks for.
 
-    :raises AftersaleStateConflict: when the claim is decided or cancelled by now: the approval can
+    :raises AftersaleStateConflict: unless the claim still waits for its decision: the approval can
         only be rejected.
-    :raises PreviewOutdated: when the claim has changed since.
     :raises RefundExceedsPaid: when so much is no longer left of the freight.
     """
     require_transaction()
     data = approval.data
-    claim = _lock_to_decide(approval.subject_no, None)
-    if claim.version != data["version"]:
-        raise PreviewOutdated
+    claim = _lock_to_decide(approval.subject_no, None, states=(ClaimStatus.SUBMITTED,))
     locked, rows = lock_claimed_part(claim), read_rows(claim)
     plan = plan_approval(
         claim,
@@ -196,6 +195,7 @@ def apply_claim_approval(
         read_lines(data),
         freight_amount=Decimal(data["freight_amount"]),
         note=data["note"],
+        is_decided=True,
     )
     by = Actor(Side.OPERATOR, actor)
     grant_claim(claim, locked=locked, rows=rows, plan=plan, note=data["note"], by=by, now=now)
@@ -281,10 +281,22 @@ def require_return_address(claim: Claim, warehouse: Warehouse) -> dict[str, str]
     return address
 
 
-def _lock_to_decide(aftersale_no: str, expected_version: int | None) -> Claim:
-    claim = lock_claim(aftersale_no=aftersale_no, expected_version=expected_version)
-    if claim.status not in DECIDABLE:
-        raise AftersaleStateConflict(aftersale_no=claim.aftersale_no, status=claim.status)
+def _lock_to_decide(
+    aftersale_no: str,
+    expected_version: int | None,
+    *,
+    states: Collection[str] = DECIDABLE,
+) -> Claim:
+    """The state comes first: of a claim that has ended it says more than that it has changed."""
+    claim = lock_claim(aftersale_no=aftersale_no)
+    if claim.status not in states:
+        raise AftersaleStateConflict(
+            f"{AftersaleStateConflict.title}: {claim.get_status_display()}",
+            aftersale_no=claim.aftersale_no,
+            status=claim.status,
+        )
+    if expected_version is not None and claim.version != expected_version:
+        raise PreviewOutdated
     return claim
 
 

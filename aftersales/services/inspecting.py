@@ -22,7 +22,6 @@ from aftersales.services.transitions import Actor, lock_claim, move
 from aftersales.states import ClaimStatus
 from catalog.services import stock
 from openplatform.audit.services.recording import MAX_REASON, record_change
-from openplatform.core import money
 from openplatform.core.errors import FieldRequired
 from openplatform.core.locking import transactional
 from orders.services.locked_parts import LockedPart, lock_stock
@@ -55,7 +54,7 @@ def inspect_return(
     :raises PreviewOutdated: when it has changed since somebody looked.
     :raises AftersaleStateConflict: unless its goods were received.
     :raises FieldInvalid: for a line that was not approved, a result that its numbers deny, or
-        freight that makes the refund more than was approved and than one person may decide.
+        more freight than was approved where the refund is more than one person may decide.
     :raises QuantityInvalid: for more units received than approved, accepted than received, or
         restocked than accepted.
     :raises FieldRequired: for a line left out; without note or picture when nothing is accepted.
@@ -85,7 +84,7 @@ def inspect_return(
             claim,
             locked=locked,
             rows=rows,
-            freight_amount=freight_amount,
+            freight_amount=plan.freight_amount,
             by=by,
             now=now,
             note=note,
@@ -104,22 +103,11 @@ def _reject(
     now: datetime,
     note: str,
 ) -> None:
-    for row in rows:
-        row.refund_amount = money.ZERO
     ClaimLine.objects.bulk_update(
-        rows,
-        [
-            "received_quantity", "accepted_quantity", "restocked_quantity", "inspection",
-            "refund_amount",
-        ],
-    )  # fmt: skip
-    claim.goods_refund_amount = claim.freight_refund_amount = claim.refund_amount = money.ZERO
+        rows, ["received_quantity", "accepted_quantity", "restocked_quantity", "inspection"]
+    )
     claim.decision_note = note
-    claim.save(
-        update_fields=[
-            "goods_refund_amount", "freight_refund_amount", "refund_amount", "decision_note",
-        ]
-    )  # fmt: skip
+    claim.save(update_fields=["decision_note"])
     free_claim(claim, locked=locked, rows=rows)
     move(claim, ClaimStatus.REJECTED, by=by, now=now, note=note)
 

@@ -48,7 +48,8 @@ def add_note(
     :raises NotFound: when there is no such claim; in a Refusal for each picture that the merchant
         does not have, or that is used.
     :raises Refusal: with a FieldRequired without a text, a FieldInvalid for one that is too long or
-        has hidden characters, a TooManyItems for the 10th picture or the 101st note of a side.
+        has hidden characters, a TooManyItems for the 10th picture or the 101st note of a side;
+        what answers an open question is never one too many.
     """
     if (kept := claim_key(replay)) is not None:
         return answered_anew(kept)
@@ -59,7 +60,7 @@ def add_note(
     )
     attach_pictures(claim, picture_ids, ClaimPicture.Use.NOTE, note=note)
     tell_again(claim, "aftersale.note_added", now=now)
-    if by.side == Side.MERCHANT and claim.status == ClaimStatus.INFO_REQUESTED:
+    if _answers(claim, by):
         move(claim, ClaimStatus.SUBMITTED, by=by, now=now)
     if by.side == Side.OPERATOR:
         record_change(
@@ -73,13 +74,21 @@ def add_note(
     return answer_with(claim.pk, status=201, replay=replay)
 
 
+def _answers(claim: Claim, by: Actor) -> bool:
+    return by.side == Side.MERCHANT and claim.status == ClaimStatus.INFO_REQUESTED
+
+
+def _count_notes(claim: Claim, by: Actor) -> int:
+    return ClaimNote.objects.filter(claim=claim, role=by.side).count()
+
+
 def _check(claim: Claim, by: Actor, text: str, picture_ids: Sequence[str]) -> None:
     faults: list[DomainError] = []
     if not text:
         faults.append(FieldRequired(pointer="/text"))
     elif len(text) > MAX_TEXT or not is_visible(text, multiline=True):
         faults.append(FieldInvalid(pointer="/text", maximum=MAX_TEXT))
-    elif ClaimNote.objects.filter(claim=claim, role=by.side).count() >= MAX_NOTES:
+    elif not _answers(claim, by) and _count_notes(claim, by) >= MAX_NOTES:
         faults.append(TooManyItems(pointer="/text", maximum=MAX_NOTES))
     if len(picture_ids) > MAX_PICTURES:
         faults.append(TooManyItems(pointer="/pictures", maximum=MAX_PICTURES))

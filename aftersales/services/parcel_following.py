@@ -75,19 +75,20 @@ def follow_claim_parcels(
     :param since: as for shipments: parcels sent up to then are older ones that had the number.
     """
     require_transaction()
-    found = send(
-        FOLLOWING, {"carrier_code": carrier_code, "waybill_no": waybill_no, "since": since}
-    ).rows()
-    if not found:
+    named = {"carrier_code": carrier_code, "waybill_no": waybill_no, "since": since}
+    claim_ids = {claim_id for _id, claim_id in send(FOLLOWING, named).rows()}
+    if not claim_ids:
         return
     claims = {
         claim.pk: claim
-        for claim in Claim.objects.filter(pk__in={claim_id for _id, claim_id in found})
+        for claim in Claim.objects.filter(pk__in=claim_ids)
         .order_by("pk")
         .select_for_update(no_key=True)
     }
+    # Once more under the locks: a number may have been corrected meanwhile.
+    found = [pk for pk, claim_id in send(FOLLOWING, named).rows() if claim_id in claims]
     told = set()
-    for parcel in ClaimParcel.objects.filter(pk__in=[pk for pk, _claim_id in found]):
+    for parcel in ClaimParcel.objects.filter(pk__in=found):
         claim = claims[parcel.claim_id]
         is_return = parcel.direction == ClaimParcel.Direction.RETURN
         if is_return and claim.status != ClaimStatus.RETURN_SHIPPED:

@@ -10,7 +10,7 @@ from aftersales.models import Claim, ClaimParcel
 from aftersales.selectors.tracking import IS_OWN
 from openplatform.connectors.parcels import ParcelStatus
 from openplatform.connectors.services.watching import watch_parcel
-from openplatform.core.errors import FieldInvalid, TooManyItems
+from openplatform.core.errors import FieldInvalid, StringInvalid, TooManyItems
 from openplatform.core.locking import require_transaction
 from openplatform.core.statements import send
 from openplatform.imports.errors import CellInvalid
@@ -40,10 +40,10 @@ def require_carrier(code: str) -> Carrier:
 def require_waybill(waybill_no: str) -> None:
     """As in the files that warehouses send.
 
-    :raises FieldInvalid: for anything but 1 to 64 letters, digits, dots, hyphens, underscores.
+    :raises StringInvalid: for anything but 1 to 64 letters, digits, dots, hyphens, underscores.
     """
     if not is_code(waybill_no):
-        raise FieldInvalid(
+        raise StringInvalid(
             _("A waybill number is 1 to 64 letters, digits, dots, hyphens or underscores"),
             pointer="/waybill_no",
         )

@@ -209,18 +209,10 @@ def missing_pictures(
 ) -> list[DomainError]:
     """A NotFound for each id that is not among those found, or stands in the list twice."""
     return [
-        NotFound(pointer=f"{pointer}/{index}")
+        NotFound(NO_SUCH_PICTURE, pointer=f"{pointer}/{index}")
         for index, picture_id in enumerate(picture_ids)
         if picture_id not in found or picture_id in picture_ids[:index]
     ]
-
-
-def list_free_pictures(*, partner_id: int, picture_ids: Sequence[str]) -> set[str]:
-    """Which of these could be attached now. Nothing is locked; :func:`attach_pictures` decides."""
-    if not picture_ids:
-        return set()
-    free = ClaimPicture.objects.filter(partner=partner_id, claim=None, picture_id__in=picture_ids)
-    return set(free.values_list("picture_id", flat=True))
 
 
 def list_picture_files(names: Collection[str]) -> Collection[str]:

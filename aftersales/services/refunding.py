@@ -6,22 +6,20 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
-from django.utils.translation import gettext_lazy as _
-
 from accounts.models import LedgerEntry
 from accounts.services import wallet
-from aftersales.decisions import ApprovalPlan, Piece, accepted_amount, faults_of_freight
+from aftersales.decisions import ApprovalPlan, Piece, accepted_amount
 from aftersales.models import Claim, ClaimLine
 from aftersales.services.transitions import Actor, move
 from aftersales.states import ClaimStatus
 from openplatform.audit.services.recording import record_change
-from openplatform.core.errors import FieldInvalid, refuse_if
+from openplatform.core import money
 from openplatform.core.locking import require_transaction
 from orders.services.claimed_units import ClaimedUnits, RefundedUnits, free_units, refund_units
 from orders.services.locked_parts import LockedPart, lock_part
 
 MAX_LEDGER_NOTE = 200
+AMOUNTS = ("goods_refund_amount", "freight_refund_amount", "refund_amount")
 
 
 def lock_claimed_part(claim: Claim) -> LockedPart:
@@ -50,13 +48,19 @@ def list_held(locked: LockedPart, rows: Sequence[ClaimLine]) -> list[ClaimedUnit
 
 def free_claim(claim: Claim, *, locked: LockedPart, rows: Sequence[ClaimLine]) -> None:
     """Step: a claim ends without a refund; whatever it still holds can be claimed and shipped
-    again. Cancelling, rejecting and expiring go through here.
+    again, and what it comes to is nothing. Cancelling, rejecting and expiring go through here,
+    before the message that tells it.
 
     :param locked: from :func:`lock_claimed_part`, locked after the claim.
     :param rows: from :func:`read_rows`.
     """
     require_transaction()
     free_units(list_held(locked, rows))
+    for row in rows:
+        row.refund_amount = money.ZERO
+    ClaimLine.objects.bulk_update(rows, ["refund_amount"])
+    claim.goods_refund_amount = claim.freight_refund_amount = claim.refund_amount = money.ZERO
+    claim.save(update_fields=AMOUNTS)
 
 
 def free_not_approved(locked: LockedPart, pieces: Sequence[Piece]) -> None:
@@ -81,7 +85,7 @@ def refund_claim(
     *,
     locked: LockedPart,
     rows: Sequence[ClaimLine],
-    freight_amount: Decimal | None,
+    freight_amount: Decimal,
     by: Actor,
     now: datetime,
     note: str = "",
@@ -94,10 +98,7 @@ def refund_claim(
 
     :param locked: from :func:`lock_claimed_part`, locked after the claim.
     :param rows: the lines, with what was received and accepted; this step writes them, too.
-    :param freight_amount: None is what was decided with the approval.
-    :raises RefundExceedsPaid: for more than is left of the freight.
-    :raises FieldInvalid: for freight below zero or with parts of a cent; or when it makes the
-        refund larger than what was approved, and than one person may decide.
+    :param freight_amount: as :func:`aftersales.inspections.plan_inspection` found it to be right.
     :raises ValueError: when nothing was accepted, which is a rejection.
     """
     require_transaction()
@@ -114,15 +115,7 @@ def refund_claim(
     )
     if not any(piece.quantity for piece in pieces):
         raise ValueError("nothing was accepted")
-    if freight_amount is None:
-        freight_amount = claim.freight_refund_amount
-    refuse_if(faults_of_freight(locked.part, freight_amount))
     plan = ApprovalPlan(pieces, freight_amount)
-    if plan.amount > max(claim.refund_amount, settings.AFTERSALE_SECOND_PERSON_ABOVE):
-        raise FieldInvalid(
-            _("More than was approved, and more than one person may decide"),
-            pointer="/freight_amount",
-        )
     write_amounts(claim, plan)
     ClaimLine.objects.bulk_update(
         rows,
@@ -145,7 +138,7 @@ def write_amounts(claim: Claim, plan: ApprovalPlan) -> None:
     claim.goods_refund_amount = plan.goods_amount
     claim.freight_refund_amount = plan.freight_amount
     claim.refund_amount = plan.amount
-    claim.save(update_fields=["goods_refund_amount", "freight_refund_amount", "refund_amount"])
+    claim.save(update_fields=AMOUNTS)
 
 
 def carry_out_refund(

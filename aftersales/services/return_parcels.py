@@ -20,11 +20,12 @@ from aftersales.services.parcels import (
 from aftersales.services.transitions import Actor, Side, lock_claim, move, tell_again
 from aftersales.states import ClaimStatus
 from openplatform.audit.services.recording import record_change
-from openplatform.core.errors import DomainError, FieldInvalid, refuse_if
+from openplatform.core.errors import DomainError, FieldInvalid, StringInvalid, refuse_if
 from openplatform.core.locking import transactional
 from openplatform.idempotency.services.replay import Answer, ReplayKey
 from openplatform.idempotency.services.replay import claim as claim_key
-from orders.models import Carrier
+from orders.models import Carrier, Shipment
+from orders.services.parcel_progress import NUMBER_IN_USE
 
 CLOCKS_DIFFER = timedelta(hours=1)  # by how much a parcel may leave in our future
 ON_ITS_WAY = (ClaimStatus.AWAITING_RETURN, ClaimStatus.RETURN_SHIPPED)
@@ -55,8 +56,9 @@ def report_return(
     :param shipped_at: when it left; None is ``now``.
     :param replaces: the waybill number that was told before by mistake.
     :raises NotFound: when the partner has no such claim.
-    :raises Refusal: with a FieldInvalid for a carrier that is not in use, a malformed number, a
-        moment in the future or before the order, a number to be replaced that nobody told.
+    :raises Refusal: with a FieldInvalid for a carrier that is not in use, the number of a parcel
+        that we sent to the merchant's consumers, a moment in the future or before the order, a
+        number to be replaced that nobody told, and a StringInvalid for a malformed number.
     :raises TooManyItems: for the 21st parcel.
     :raises AftersaleStateConflict: unless goods are awaited or on their way.
     """
@@ -139,11 +141,21 @@ def _check(
         faults.append(fault)
     try:
         require_waybill(waybill_no)
-    except FieldInvalid as fault:
+    except StringInvalid as fault:
         faults.append(fault)
     if is_known:
         faults.append(
             FieldInvalid(_("Another parcel of this claim has this number"), pointer="/waybill_no")
+        )
+    elif carrier is not None and _is_outbound(claim, carrier, waybill_no, shipped_at or now):
+        faults.append(
+            FieldInvalid(
+                _(
+                    "A parcel of yours went out under this number: name the one under which the"
+                    " goods come back"
+                ),
+                pointer="/waybill_no",
+            )
         )
     if shipped_at is not None and shipped_at > now + CLOCKS_DIFFER:
         faults.append(FieldInvalid(_("This moment is still to come"), pointer="/shipped_at"))
@@ -156,6 +168,20 @@ def _check(
     refuse_if(faults)
     assert carrier is not None  # noqa: S101 - for mypy: its absence is a fault
     return carrier
+
+
+def _is_outbound(claim: Claim, carrier: Carrier, waybill_no: str, shipped_at: datetime) -> bool:
+    """Whether a parcel of the partner went out under this number, which its carrier has not given
+    again since: it would be followed as having come back the moment it is told.
+    """
+    if not is_code(waybill_no):
+        return False
+    return Shipment.objects.filter(
+        suborder__order__partner=claim.partner_id,
+        carrier=carrier,
+        waybill_no=waybill_no,
+        shipped_at__gt=shipped_at - NUMBER_IN_USE,
+    ).exists()
 
 
 def _correct(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from aftersales.decisions import ApprovalPlan, plan_approval
 from aftersales.models import ApprovalRule, Claim, RuleApproval
@@ -100,8 +101,12 @@ def explain(name: str, terms: Terms) -> str:
             reasons.append(_("trusted merchant"))
         if terms.reason_ids:
             reasons.append(_("by its reason"))
-        text = _("Rule “%(name)s”") % {"name": name}
-        return f"{text}: {', '.join(reasons)}" if reasons else text
+        if not reasons:
+            return _("Rule “%(name)s”") % {"name": name}
+        return _("Rule “%(name)s”: %(reasons)s") % {
+            "name": name,
+            "reasons": pgettext("between parts of a list", ", ").join(reasons),
+        }
 
 
 def _find_rule(rules: list[ApprovalRule], claim: Claim, plan: ApprovalPlan) -> ApprovalRule | None:

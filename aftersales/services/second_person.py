@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from aftersales.decisions import ApprovalPlan, ApprovedLine
-from aftersales.models import Claim
+from aftersales.models import Claim, ClaimNote
 from openplatform.approvals.errors import AlreadyWaiting, SecondPersonNeeded
 from openplatform.approvals.models import Approval
 from openplatform.approvals.services.requesting import is_waiting, request_approval
@@ -67,7 +67,7 @@ def ask_second_person(
                 for piece in plan.pieces
             },
             "note": note,
-            "version": claim.version,
+            "note_count": ClaimNote.objects.filter(claim=claim).count(),
         },
         reason=note[:MAX_REASON],
         requested_by=user,
@@ -84,6 +84,12 @@ def ask_second_person(
         reason=note,
     )
     return approval
+
+
+def count_notes_since(approval: Approval, claim: Claim) -> int:
+    """How many notes were written on a claim after its approval was asked for."""
+    count = ClaimNote.objects.filter(claim=claim).count()
+    return count - int(approval.data["note_count"])
 
 
 def read_lines(data: Mapping[str, Any]) -> dict[int, ApprovedLine]:

@@ -34,7 +34,8 @@ def send_back(
 
     :raises NotFound: when there is no such claim.
     :raises AftersaleStateConflict: unless its goods were inspected, and some not accepted.
-    :raises FieldInvalid: for a carrier that is not in use, or a malformed number.
+    :raises FieldInvalid: for a carrier that is not in use.
+    :raises StringInvalid: for a malformed number.
     :raises TooManyItems: for the 21st parcel.
     """
     claim = lock_claim(aftersale_no=aftersale_no)

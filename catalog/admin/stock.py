@@ -51,6 +51,11 @@ CAUSE_COLOURS = {
     "released": "success",
     "paid": "info",
     "shipped": "success",
+    "restocked": "success",
+    "written_off": "warning",
+    "taken_over": "info",
+    "returned": "success",
+    "returned_off": "warning",
 }
 
 

@@ -39,8 +39,8 @@ def require_waybill(text: str) -> None:
         ) from fault
 
 
-class ShipForm(forms.Form):
-    """A parcel: who carries it, under which number, and what is in it."""
+class WaybillNoForm(forms.Form):
+    """Who carries a parcel, and under which number."""
 
     carrier = forms.ModelChoiceField(
         label=_("Carrier"),
@@ -52,14 +52,31 @@ class ShipForm(forms.Form):
         max_length=64,
         validators=[require_waybill],
         widget=UnfoldAdminTextInputWidget(),
-        help_text=_("The same waybill again is the same parcel and moves nothing"),
     )
+
+
+class ParcelForm(WaybillNoForm):
+    """A parcel that leaves now."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        text = _("The same waybill again is the same parcel and changes nothing")
+        self.fields["waybill_no"].help_text = text
+
+
+class SentParcelForm(ParcelForm):
+    """A parcel that left."""
+
     shipped_at = forms.SplitDateTimeField(
         label=_("Shipped at"),
         validators=[require_year],
         widget=UnfoldAdminSplitDateTimeWidget(),
         initial=clock.now,
     )
+
+
+class ShipForm(SentParcelForm):
+    """A parcel, and what is in it."""
 
     def __init__(self, *args: Any, lines: Sequence[OrderLine], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,20 +104,9 @@ class ShipForm(forms.Form):
         return {**values, "quantities": quantities}
 
 
-class WaybillForm(forms.Form):
-    """Under which number a parcel goes on."""
+class WaybillForm(WaybillNoForm):
+    """Under which number a parcel goes on, and why."""
 
-    carrier = forms.ModelChoiceField(
-        label=_("Carrier"),
-        queryset=Carrier.objects.filter(is_active=True).order_by("name"),
-        widget=UnfoldAdminSelectWidget(),
-    )
-    waybill_no = forms.CharField(
-        label=_("Waybill number"),
-        max_length=64,
-        validators=[require_waybill],
-        widget=UnfoldAdminTextInputWidget(),
-    )
     reason = forms.CharField(
         label=_("Reason"),
         max_length=200,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.aftersales.acts import make_reasons
+from tests.aftersales.returning import goods_to_return
 from tests.cast import World
 
 
@@ -12,4 +13,11 @@ def store(shop: World) -> World:
     shop.make_sku("A", north=10)
     shop.make_sku("B", price="25.00", north=10)
     make_reasons()
+    return shop
+
+
+@pytest.fixture
+def goods(shop: World) -> World:
+    """What :func:`goods_to_return` makes."""
+    goods_to_return(shop)
     return shop

@@ -45,6 +45,7 @@ def approve(
     by: Actor = OPERATOR,
     user: User | None = None,
     expected_version: int | None = None,
+    expected_amount: str | None = None,
 ) -> Claim:
     """All that was asked for, unless told otherwise."""
     return approve_claim(
@@ -56,6 +57,7 @@ def approve(
         user=user,
         now=clock.now(),
         expected_version=expected_version,
+        expected_amount=None if expected_amount is None else Decimal(expected_amount),
     )
 
 
@@ -90,6 +92,13 @@ def ask(
         now=clock.now(),
         expected_version=expected_version,
     )
+
+
+def amounts_of(document: Mapping[str, Any]) -> list[str]:
+    """Goods, freight and both of a claim as it is told, then each of its lines."""
+    names = ("goods_refund_amount", "freight_refund_amount", "refund_amount")
+    lines = [item["refund_amount"] for item in document["items"]]
+    return [*(document[name] for name in names), *lines]
 
 
 def balance(merchant: Merchant) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 
 from accounts.models import Contact
-from aftersales.models import Claim
+from aftersales.models import Claim, ClaimLine
 from aftersales.services import deadlines
 from aftersales.services.deadlines import (
     end_claim_past_deadline,
@@ -28,10 +29,10 @@ from tests.aftersales.acts import (
     line_numbers,
     paid_part,
 )
+from tests.aftersales.deciding import amounts_of
 from tests.aftersales.returning import (
     awaited,
     come_to_deadline,
-    goods_to_return,
     received,
     report,
 )
@@ -40,11 +41,10 @@ from tests.orders.acts import ship, told
 
 
 @pytest.fixture
-def goods(shop: World, settings: Any) -> World:
-    """What :func:`goods_to_return` makes; what the platform writes down is English."""
+def goods(goods: World, settings: Any) -> World:
+    """What the platform writes down is English."""
     settings.LANGUAGE_CODE = "en"
-    goods_to_return(shop)
-    return shop
+    return goods
 
 
 @pytest.fixture
@@ -111,6 +111,8 @@ def test_claim_expires_when_nothing_was_sent_back_in_time(goods: World, merchant
     assert line_numbers(claim.suborder.order_no) == (2, 0, 0, 0, 0, "0.00")
     message = told(merchant)[-1]
     assert message.type == "aftersale.failed"
+    assert amounts_of(message.data["aftersale"]) == ["0.00"] * 4
+    assert ClaimLine.objects.get(claim=claim).refund_amount == Decimal("0.00")
     last = message.data["aftersale"]["history"][-1]
     assert (last["actor"], last["note"]) == ("platform", "Nothing was sent back in time")
 

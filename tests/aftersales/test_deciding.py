@@ -32,6 +32,7 @@ from tests.aftersales.acts import (
     shipped_part,
 )
 from tests.aftersales.deciding import (  # noqa: F401 - goods is a fixture
+    amounts_of,
     approve,
     ask,
     balance,
@@ -192,10 +193,66 @@ def test_freight_stays_when_the_operator_keeps_it(merchant: Merchant) -> None:
     part = paid_part(merchant, items=[("A", 2)])
     claim = file(merchant, part, {1: 2})
 
-    approve(claim, freight="0.00")
+    approve(claim, freight="0.00", note="The parcel was packed.")
 
     assert refunded_of(part) == ("20.00", "20.00", "0.00")
     assert statuses(part) == ("closed", "closed")
+
+
+@pytest.mark.parametrize("freight", ["0.00", "7.99"])
+def test_less_freight_than_was_asked_for_is_said_why(merchant: Merchant, freight: str) -> None:
+    claim = file(merchant, paid_part(merchant, items=[("A", 2)]), {1: 2})
+    assert claim["freight_refund_amount"] == "8.00"
+    before = everything()
+
+    with pytest.raises(DomainError) as raised:
+        approve(claim, freight=freight)
+
+    assert (code_of(raised.value), raised.value.pointer) == ("field_required", "/note")
+    assert everything() == before
+    approve(claim, freight="8.00")
+
+
+def test_less_freight_than_the_rule_gives_now_is_said_why(merchant: Merchant) -> None:
+    part = paid_part(merchant, items=BOTH)
+    approve(file(merchant, part, {1: 3}))
+    claim = file(merchant, part, {2: 1}, merchant_aftersale_no="R-2")
+    assert claim["freight_refund_amount"] == "0.00"
+    close(part, {2: 1})
+    before = everything()
+
+    with pytest.raises(DomainError) as raised:
+        approve(claim, freight="13.99")
+
+    assert code_of(raised.value) == "field_required"
+    assert everything() == before
+    approve(claim, freight="14.00")
+
+
+def test_another_amount_than_was_looked_at_is_not_paid(merchant: Merchant) -> None:
+    claim = file(merchant, paid_part(merchant, items=[("A", 2)]), {1: 2})
+    before = everything()
+
+    with pytest.raises(DomainError) as raised:
+        approve(claim, expected_amount="20.00")
+
+    assert code_of(raised.value) == "preview_outdated"
+    assert everything() == before
+    approve(claim, expected_amount="28.00")
+
+
+@pytest.mark.parametrize("act", [approve, reject, ask])
+def test_state_is_told_when_the_claim_has_ended_meanwhile(merchant: Merchant, act: Any) -> None:
+    claim = file(merchant, paid_part(merchant))
+    merchant.api.post(f"/aftersales/{claim['aftersale_no']}/cancel")
+    before = everything()
+
+    with pytest.raises(DomainError) as raised:
+        act(claim, expected_version=0)
+
+    assert code_of(raised.value) == "aftersale_state_conflict"
+    assert str(raised.value.detail).endswith(f": {claim_of(claim).get_status_display()}")
+    assert everything() == before
 
 
 def test_goods_do_not_come_back_into_stock_when_they_were_shipped(merchant: Merchant) -> None:
@@ -363,6 +420,8 @@ def test_units_are_free_again_when_a_claim_is_rejected(merchant: Merchant) -> No
     assert (message.type, message.data["aftersale"]["decision_note"]) == (
         "aftersale.reviewed", "It is on its way."
     )  # fmt: skip
+    assert amounts_of(claim) == ["50.00", "0.00", "50.00", "30.00", "20.00"]
+    assert amounts_of(message.data["aftersale"]) == ["0.00"] * 5
     [entry] = AuditEntry.objects.filter(action="reject_claim")
     assert (entry.before, entry.after) == ({"status": "submitted"}, {"status": "rejected"})
     require_conserved()

@@ -205,6 +205,35 @@ def test_freight_goes_back_once_when_the_last_claims_are_approved_at_once(
     require_books(merchant)
 
 
+def test_no_more_is_paid_than_was_confirmed_when_the_last_claims_are_approved_at_once(
+    merchant: Merchant,
+) -> None:
+    part = paid_part(merchant, items=[("A", 3), ("B", 2)])
+    claims = [
+        file(merchant, part, {1: 3}),
+        file(merchant, part, {2: 2}, merchant_aftersale_no="R-2"),
+    ]
+    amounts = [claim["refund_amount"] for claim in claims]
+    assert amounts == ["30.00", "40.00"]  # the freight of 14.00 goes with whichever is the last
+
+    results = race(
+        *[
+            lambda claim=claim, amount=amount: approve(
+                claim, expected_version=0, expected_amount=amount
+            )
+            for claim, amount in zip(claims, amounts, strict=True)
+        ]
+    )
+
+    assert refusals(results) == ["preview_outdated"]
+    [(amount, *_numbers)] = refunds()
+    assert amount in amounts
+    kept = next(claim for claim in claims if claim_of(claim).status == "submitted")
+    approve(kept, expected_version=0, expected_amount=f"{Decimal(kept['refund_amount']) + 14}")
+    assert balance(merchant) == "10000.00"
+    require_books(merchant)
+
+
 def test_claims_across_each_other_reach_nobody_as_an_error(merchant: Merchant) -> None:
     parts = [paid_part(merchant, f"M-{n}", items=[("A", 2), ("B", 2)]) for n in range(4)]
     claims = [

@@ -28,20 +28,12 @@ from tests.aftersales.returning import (
     Result,
     awaited,
     good,
-    goods_to_return,
     inspect,
     receive,
     received,
 )
 from tests.cast import Merchant, World
 from tests.orders.acts import stock_numbers, told
-
-
-@pytest.fixture
-def goods(shop: World) -> World:
-    """What :func:`goods_to_return` makes."""
-    goods_to_return(shop)
-    return shop
 
 
 def part_no(aftersale_no: str) -> str:
@@ -378,6 +370,25 @@ def test_refused_when_more_freight_would_take_a_second_person(
     assert everything() == before
     # What two people decided before is refunded by whoever inspects.
     assert inspect(aftersale_no, {1: good(2)}).refund_amount == Decimal("20.00")
+
+
+def test_refused_when_freight_takes_the_place_of_goods_that_two_people_granted(
+    goods: World, merchant: Merchant, settings: Any
+) -> None:
+    aftersale_no = received(merchant)
+    settings.AFTERSALE_SECOND_PERSON_ABOVE = Decimal("15.00")
+    one = {1: InspectedLine(1, 1, Result.DAMAGED)}
+    before = everything()
+
+    with pytest.raises(FieldInvalid) as refusal:
+        inspect(aftersale_no, one, freight_amount=Decimal("5.01"))
+
+    assert refusal.value.pointer == "/freight_amount"
+    assert everything() == before
+    # As much as one person may decide alone.
+    assert inspect(aftersale_no, one, freight_amount=Decimal("5.00")).refund_amount == Decimal(
+        "15.00"
+    )
 
 
 def test_refused_when_nothing_was_received(goods: World, merchant: Merchant) -> None:

@@ -25,7 +25,6 @@ from tests.aftersales.returning import (
     Result,
     awaited,
     document_of,
-    goods_to_return,
     inspect,
     receive,
     report,
@@ -39,13 +38,6 @@ from tests.orders.acts import told
 @pytest.fixture(autouse=True)
 def _private_hosts(settings: Any) -> None:
     settings.OUTGOING_PRIVATE_HOSTS = ["127.0.0.1"]
-
-
-@pytest.fixture
-def goods(shop: World) -> World:
-    """What :func:`goods_to_return` makes."""
-    goods_to_return(shop)
-    return shop
 
 
 @transactional

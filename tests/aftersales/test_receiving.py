@@ -10,16 +10,9 @@ from catalog.errors import PreviewOutdated
 from openplatform.audit.models import AuditEntry
 from openplatform.core.errors import NotFound, Refusal
 from tests.aftersales.acts import claim_of, everything, file, paid_part
-from tests.aftersales.returning import awaited, goods_to_return, receive, received, report
+from tests.aftersales.returning import awaited, receive, received, report
 from tests.cast import Merchant, World
 from tests.orders.acts import told
-
-
-@pytest.fixture
-def goods(shop: World) -> World:
-    """What :func:`goods_to_return` makes."""
-    goods_to_return(shop)
-    return shop
 
 
 def test_everything_approved_counts_as_received_when_nothing_else_is_said(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from accounts.models import LedgerEntry, Partner
 from accounts.services.books import verify_books
@@ -18,6 +21,8 @@ from aftersales.services.deadlines import (
     remind_of_claim,
 )
 from aftersales.services.deciding import approve_claim
+from aftersales.services.parcels import renumber_parcel
+from aftersales.services.transitions import lock_claim
 from openplatform.connectors.models import TrackedParcel
 from openplatform.connectors.parcels import ParcelStatus
 from openplatform.core import clock
@@ -42,6 +47,8 @@ from tests.orders.acts import stock_numbers
 from tests.racing import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+WAITING = "SELECT FROM pg_locks WHERE NOT granted"
 
 
 @pytest.fixture
@@ -204,3 +211,50 @@ def test_nobody_deadlocks_when_a_parcel_of_order_and_claim_moves_while_it_is_ins
     assert not [result for result in results if isinstance(result, BaseException)]
     assert claim_of(aftersale_no).status == "refunded"
     require_sound()
+
+
+def test_parcel_keeps_its_new_number_apart_when_the_old_one_moves_while_it_is_corrected(
+    acme: Merchant,
+) -> None:
+    aftersale_no = awaited(acme)
+    report(acme, aftersale_no, "WRONG-1")
+    TrackedParcel.objects.filter(waybill_no="WRONG-1").update(
+        status=ParcelStatus.DELIVERED, follow_at=clock.now(), version=9
+    )
+    wrong = ClaimParcel.objects.select_related("carrier").get()
+
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            lock_claim(aftersale_no=aftersale_no)
+            following = pool.submit(_follow_elsewhere)
+            wait_until_something_waits()
+            renumber_parcel(
+                wrong,
+                carrier=wrong.carrier,
+                waybill_no="RIGHT-1",
+                shipped_at=clock.now(),
+                actor="key:test",
+            )
+        following.result(60)
+
+    parcel = ClaimParcel.objects.get()
+    assert (parcel.waybill_no, parcel.status, parcel.delivered_at) == ("RIGHT-1", "pending", None)
+
+
+def _follow_elsewhere() -> int:
+    try:
+        return follow_changed_parcels()
+    finally:
+        connection.close()
+
+
+def wait_until_something_waits() -> None:
+    """Until another connection waits for a lock of this one."""
+    until = time.monotonic() + 1.8  # they wait for two seconds
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING)
+            if cursor.fetchone() is not None:
+                return
+        time.sleep(0.01)
+    pytest.fail("nothing waits")

@@ -15,9 +15,9 @@ from aftersales.approval_kinds import describe_claim
 from aftersales.errors import AftersaleStateConflict, RefundExceedsPaid
 from aftersales.models import Claim
 from aftersales.services.deciding import ApprovedLine
+from aftersales.services.notes import add_note
 from aftersales.services.second_person import is_claim_waiting
 from aftersales.services.transitions import Actor, Side
-from catalog.errors import PreviewOutdated
 from openplatform.approvals.errors import AlreadyDecided, AlreadyWaiting, SecondPersonNeeded
 from openplatform.approvals.models import Approval
 from openplatform.approvals.pages import amount_of
@@ -80,6 +80,12 @@ def carry_out(approval: Approval, user: User) -> Approval:
     return approvals.approve(approval_id=approval.pk, user=user, values={}, now=clock.now())
 
 
+def write(merchant: Merchant, document: Any, text: str) -> None:
+    """A note of the merchant's."""
+    response = merchant.api.post(f"/aftersales/{document['aftersale_no']}/notes", {"text": text})
+    assert response.status_code == 201, response.content
+
+
 def asked_for(document: Any, user: User, **decision: Any) -> Approval:
     """What waits after the first person's decision."""
     approve(document, by=Actor(Side.OPERATOR, user.get_username()), user=user, **decision)
@@ -100,7 +106,7 @@ def test_claim_waits_when_its_refund_is_large(merchant: Merchant, part: str, fir
     assert approval.data == {
         "amount": "76.00", "goods_amount": "60.00", "freight_amount": "16.00",
         "lines": {"1": {"sku": "A", "quantity": 6, "amount": "60.00"}},
-        "note": "All of it.", "version": 0,
+        "note": "All of it.", "note_count": 0,
     }  # fmt: skip
     assert amount_of(approval) == "76.00"
     assert [label for label, _text in describe_claim(approval)] == [
@@ -241,21 +247,32 @@ def test_nothing_is_refunded_when_the_claim_has_ended_meanwhile(
     approvals.reject(approval_id=approval.pk, user=second, reason="Ended.", now=clock.now())
 
 
-def test_nothing_is_refunded_when_the_claim_has_changed_meanwhile(
+def test_second_person_is_told_of_notes_and_carries_it_out_all_the_same(
     merchant: Merchant, part: str, first: User, second: User
 ) -> None:
     claim = file(merchant, part, {1: 6})
+    write(merchant, claim, "It was bought by mistake.")
     approval = asked_for(claim, first)
-    response = merchant.api.post(
-        f"/aftersales/{claim['aftersale_no']}/notes", {"text": "Only five of them."}
-    )
-    assert response.status_code == 201, response.content
-    before = everything()
+    assert "Since it was asked for" not in dict(describe_claim(approval))
+    write(merchant, claim, "Please hurry.")
+    assert describe_claim(approval)[-1] == (
+        "Since it was asked for", "1 note was written on the claim: read it first"
+    )  # fmt: skip
+    add_note(
+        aftersale_no=claim["aftersale_no"], partner_id=None, by=OPERATOR, text="A moment.",
+        now=clock.now(),
+    )  # fmt: skip
+    assert describe_claim(approval)[-1] == (
+        "Since it was asked for", "2 notes were written on the claim: read them first"
+    )  # fmt: skip
 
-    with pytest.raises(PreviewOutdated):
-        carry_out(approval, second)
+    carry_out(approval, second)
 
-    assert everything() == before
+    assert (claim_of(claim).status, claim_of(claim).version) == ("refunded", 5)
+    assert [entry[0] for entry in refunds()] == ["76.00"]
+    approval.refresh_from_db()
+    assert describe_claim(approval)[-1][0] == "A"
+    require_conserved()
 
 
 def test_nothing_is_refunded_when_the_freight_has_gone_back_meanwhile(

@@ -110,6 +110,7 @@ def test_page_says_that_there_is_nothing_when_there_is_nothing(boss: Client) -> 
     page = text_of(response)
     assert response.status_code == 200
     assert "Nothing was refunded in these days." in page
+    assert "No claim was decided in this period" in page
     assert page.count("There is nothing to tell.") == 6
     assert "<svg" not in page
 

@@ -93,6 +93,18 @@ def test_claim_is_refunded_when_the_preview_of_its_inspection_is_confirmed(
     assert trail.actor == "clerk"
 
 
+def test_note_keeps_its_lines_when_several_are_written(clerk: Client, merchant: Merchant) -> None:
+    aftersale_no = received(merchant)
+    url = url_of("inspect", aftersale_no)
+    form = inspection(found(numbers="2 1 1", result="damaged"), note="One is fine.\r\nOne is not.")
+
+    confirm(clerk, url, clerk.post(url, form), form, confirmed="1")
+
+    claim = claim_of(aftersale_no)
+    assert claim.status == "refunded"
+    assert claim.events.order_by("pk").last().note == "One is fine.\nOne is not."
+
+
 def test_part_is_refunded_when_part_is_accepted(clerk: Client, merchant: Merchant) -> None:
     aftersale_no = received(merchant, items={"A": 2, "B": 3})
     url = url_of("inspect", aftersale_no)

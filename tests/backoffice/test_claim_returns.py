@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -108,6 +109,7 @@ def test_parcel_is_followed_when_staff_enters_its_waybill(
     early = clerk.post(url, form)
     del form["shipped_at_0"], form["shipped_at_1"]
     initial = localtime(clerk.get(url).context["form"]["shipped_at"].value())
+    initial += timedelta(seconds=1)  # the order was placed within the same one
     form |= {
         "shipped_at_0": initial.strftime("%Y-%m-%d"), "shipped_at_1": initial.strftime("%H:%M:%S"),
     }  # fmt: skip

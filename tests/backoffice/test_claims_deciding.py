@@ -128,6 +128,7 @@ def test_claim_is_approved_in_part_when_it_is_said_why(
     [
         ({"units_1": 1}, "Say why it is less than was asked for"),
         ({"amount_1": "19.99"}, "Say why it is less than was asked for"),
+        ({"freight_amount": "0"}, "Say why it is less than was asked for"),
         ({"units_1": 1, "amount_1": "10.01", "note": "x"}, "So many units were paid with 10.00"),
         ({"amount_1": "20.01", "note": "x"}, "less than or equal to 20"),
         ({"units_1": 3}, "less than or equal to 2"),

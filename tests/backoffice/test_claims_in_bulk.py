@@ -52,7 +52,9 @@ def choose(client: Client, act: str, claims: list[Claim]) -> Any:
 
 
 def send(client: Client, url: str, page: Any, note: str) -> Any:
-    return client.post(url, {"chosen": page.context["form"]["chosen"].value(), "note": note})
+    form = page.context["form"]
+    hidden = {name: form[name].value() for name in ("chosen", "amounts") if name in form.fields}
+    return client.post(url, {**hidden, "note": note})
 
 
 def outcomes(page: Any) -> list[tuple[str, str, bool]]:
@@ -98,6 +100,7 @@ def test_others_are_decided_when_one_was_in_the_meantime(boss: Client, claims: l
     done = send(boss, APPROVE, page, "")
 
     assert [refused for _number, _text, refused in outcomes(done)] == [True, False, False]
+    assert outcomes(done)[0][1] == ("The claim is in a state that does not allow this: Rejected")
     assert [amount for amount, *_rest in refunds()] == ["40.00"]
     assert claim_of(claims[0].aftersale_no).status == "rejected"
     assert "Done: 2. Refused: 1." in done.content.decode()
@@ -116,6 +119,45 @@ def test_claim_that_changed_since_it_was_looked_at_is_left(
         "The numbers have changed since the preview; look at them again", True,
     )  # fmt: skip
     assert claim_of(number).status == "submitted"
+
+
+def test_last_claim_is_looked_at_again_when_another_one_gives_it_the_freight(
+    boss: Client, merchant: Merchant
+) -> None:
+    part = paid_part(merchant, items=[("A", 3), ("B", 2)])
+    both = [
+        claim_of(file(merchant, part, {1: 3})),
+        claim_of(file(merchant, part, {2: 2}, merchant_aftersale_no="R-2")),
+    ]
+    page = choose(boss, "approve_chosen", both)
+
+    done = send(boss, APPROVE, page, "")
+
+    assert outcomes(done) == [
+        ("R-1", f"Claim {both[0].aftersale_no} was approved and 30.00 refunded", False),
+        ("R-2", "The numbers have changed since the preview; look at them again", True),
+    ]
+    page = choose(boss, "approve_chosen", both[1:])
+    assert str(page.context["amount"]) == "54.00"
+    done = send(boss, APPROVE, page, "")
+    assert outcomes(done)[0][1:] == (
+        f"Claim {both[1].aftersale_no} was approved and 54.00 refunded", False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("amounts", ["1", "1:x", "1:1.000", "1:-1.00", ","])
+def test_nothing_is_approved_when_the_amounts_are_forged(
+    boss: Client, claims: list[Claim], amounts: str
+) -> None:
+    page = choose(boss, "approve_chosen", claims)
+    before = everything()
+
+    answer = boss.post(
+        APPROVE, {"chosen": page.context["form"]["chosen"].value(), "amounts": amounts}
+    )
+
+    assert answer.context["form"].errors
+    assert everything() == before
 
 
 def test_nothing_is_refunded_twice_when_the_form_is_sent_again(

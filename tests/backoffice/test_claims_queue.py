@@ -10,7 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
+from aftersales.admin.queue import AgeFilter
 from aftersales.models import Claim, ClaimParcel
 from openplatform.core import clock
 from openplatform.core.admin.paging import BoundedPaginator
@@ -92,6 +94,36 @@ def test_queue_begins_with_the_nearest_deadline(claims: dict[str, Claim], boss: 
     assert listed(boss, queue="decide") == ["R-1", "S-1"]
 
 
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [
+        ("en", ["Not wanted", "Broken", "发货太慢", "旧原因"]),
+        ("zh-hans", ["不想要了", "破损", "发货太慢", "旧原因"]),
+    ],
+)
+def test_reasons_are_offered_in_the_language_of_the_reader(
+    claims: dict[str, Claim], boss: Client, language: str, names: list[str]
+) -> None:
+    page = boss.get(LIST, headers={"Accept-Language": language})
+
+    [listed_reasons] = [
+        one for one in page.context["cl"].filter_specs if getattr(one, "field_path", "") == "reason"
+    ]
+    assert [str(name) for _pk, name in listed_reasons.lookup_choices] == names
+
+
+def test_ages_are_offered_in_days(claims: dict[str, Claim], boss: Client) -> None:
+    page = boss.get(LIST, headers={"Accept-Language": "en"})
+
+    [ages] = [one for one in page.context["cl"].filter_specs if isinstance(one, AgeFilter)]
+    with translation.override("en"):
+        offered = [str(text) for _days, text in ages.lookup_choices]
+    assert offered == [
+        "More than 1 day", "More than 2 days", "More than 3 days", "More than 7 days",
+        "More than 30 days",
+    ]  # fmt: skip
+
+
 def test_filters_narrow_the_list(
     claims: dict[str, Claim], boss: Client, stranger: Merchant
 ) -> None:
@@ -110,7 +142,8 @@ def test_filters_narrow_the_list(
     assert listed(boss, type__exact="return_refund") == ["R-3"]
     assert listed(boss, status__exact="rejected") == ["R-4"]
     assert len(listed(boss, suborder__warehouse__id__exact=warehouse)) == 5
-    assert listed(boss, refund_amount_from="21", refund_amount_to="100") == ["R-4", "R-2", "R-1"]
+    assert listed(boss, refund_amount_from="21", refund_amount_to="100") == ["R-2", "R-1"]
+    assert listed(boss, refund_amount_to="0") == ["R-4"]
     assert listed(boss, queue="decide", partner__id__exact=stranger.partner.pk) == ["S-1"]
 
 

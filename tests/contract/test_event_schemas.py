@@ -18,10 +18,12 @@ from tests.cast import openapi_document, validate
 # Those of issues to come register theirs with their apps.
 CONTRACT = {
     "account.balance_low", "account.changed", "account.top_up_rejected", "account.topped_up",
-    "category.changed", "key.expiring", "order.cancelled", "order.created", "order.expired",
-    "order.split", "order.status_changed", "order.updated", "pool.sku_added", "pool.sku_removed",
-    "price.announced", "price.changed", "regions.changed", "shipment.created", "shipment.updated",
-    "sku.off_shelf", "sku.on_shelf", "sku.updated", "stock.changed", "test.ping",
+    "aftersale.completed", "aftersale.failed", "aftersale.note_added", "aftersale.reviewed",
+    "aftersale.status_changed", "category.changed", "key.expiring", "order.cancelled",
+    "order.created", "order.expired", "order.split", "order.status_changed", "order.updated",
+    "pool.sku_added", "pool.sku_removed", "price.announced", "price.changed", "regions.changed",
+    "shipment.created", "shipment.updated", "sku.off_shelf", "sku.on_shelf", "sku.updated",
+    "stock.changed", "test.ping",
     "webhook_endpoint.disabled", "webhook_endpoint.failing",
 }  # fmt: skip
 PUBLICATIONS = list(list_publications())

@@ -68,8 +68,8 @@ INSERT INTO aftersales_claim
      freight_refund_amount, refund_amount, decision_note, deadline, return_address, decided_at,
      decided_by, ended_at, created_at, updated_at)
 SELECT aftersale_no, partner_id, 'R-' || n, '\x00', order_id, part_id, type, status,
-    cardinality(path), (SELECT id FROM aftersales_reason WHERE code = 'history'), '', '', amount, 0,
-    amount, CASE WHEN status = 'rejected' THEN '不符合条件' ELSE '' END,
+    cardinality(path), (SELECT id FROM aftersales_reason WHERE code = 'history'), '', '',
+    stands, 0, stands, CASE WHEN status = 'rejected' THEN '不符合条件' ELSE '' END,
     CASE WHEN status IN (@open@) AND status <> 'return_shipped'
         THEN filed_at + interval '48 hours' END,
     CASE WHEN 'awaiting_return' = ANY(path)
@@ -79,7 +79,8 @@ SELECT aftersale_no, partner_id, 'R-' || n, '\x00', order_id, part_id, type, sta
     CASE WHEN status NOT IN (@open@) THEN last_at END, filed_at, last_at
 FROM filed
 CROSS JOIN LATERAL (
-    SELECT filed_at + interval '1 minute' * (cardinality(path) - 1) AS last_at
+    SELECT filed_at + interval '1 minute' * (cardinality(path) - 1) AS last_at,
+        CASE WHEN status IN ('rejected', 'cancelled', 'expired') THEN 0 ELSE amount END AS stands
 ) told
 ORDER BY n;
 ANALYZE aftersales_claim;
@@ -92,7 +93,7 @@ SELECT claim.id, line_id, 1, 0,
     CASE WHEN filed.status = 'refunded' AND filed.type = 'return_refund' THEN 1 END, 0,
     CASE WHEN filed.status = 'refunded' AND filed.type = 'return_refund'
         THEN 'as_expected' ELSE '' END,
-    amount
+    claim.refund_amount
 FROM filed JOIN aftersales_claim claim USING (aftersale_no) ORDER BY n;
 INSERT INTO aftersales_claimevent
     (claim_id, from_status, to_status, role, actor, note, created_at)

@@ -13,6 +13,7 @@ from django.db.models import Model
 
 from openplatform.audit.models import AuditEntry
 from openplatform.core import clock
+from openplatform.core.admin.edits import name_of
 from openplatform.core.locking import require_transaction
 
 MAX_ID = 64
@@ -67,7 +68,7 @@ def record_changes(*, action: str, changes: Iterable[Change], actor: str, reason
                 action=action,
                 subject_type=change.subject._meta.label_lower,
                 subject_id=str(change.subject.pk),
-                subject_label=str(change.subject),
+                subject_label=name_of(change.subject),
                 partner_id=change.partner_id,
                 before=change.before,
                 after=change.after,

@@ -6,20 +6,14 @@ from typing import Any
 
 from django import template
 
-from aftersales.badges import STATUS_COLOURS, name_reason
+from aftersales.badges import STATUS_COLOURS
 from aftersales.claimable import CLAIMABLE
-from aftersales.models import Claim, Reason
+from aftersales.models import Claim
 from orders.models import Suborder
 
 register = template.Library()
 
 MAX_SHOWN = 50
-
-
-@register.simple_tag
-def claim_reason(reason: Reason) -> str:
-    """A reason in the reader's language."""
-    return name_reason(reason)
 
 
 @register.inclusion_tag("backoffice/order_claims.html")

@@ -74,10 +74,12 @@ def read_fields(row: Model, many: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def name_of(row: Model) -> str:
-    """How a row is called in the trail, the same in every language."""
+    """How a row is called in the trail, the same in every language; one that shows another name to
+    each reader has one for it, ``name_in_trail``.
+    """
     if isinstance(row, Permission):
         return f"{row.content_type.app_label}.{row.codename}"
-    return str(row)
+    return str(getattr(row, "name_in_trail", row))
 
 
 def _value_of(row: Model, field: Field[Any, Any]) -> Any:

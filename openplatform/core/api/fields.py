@@ -312,6 +312,7 @@ BY_DRF_CODE: dict[str, type[DomainError]] = {
     "max_length": errors.FieldInvalid,
 }
 CHOICE_INVALID = "invalid_choice"  # its text are the values that would do
+TOO_MANY = "too_many"  # its text is how many are taken
 # What DRF says of them differs from field to field; ours is one text.
 SAID_BY_TITLE = frozenset({"required", "null", "blank"})
 
@@ -327,6 +328,9 @@ def _faults(detail: Any, pointer: str) -> Iterable[DomainError]:
                 kind = BY_DRF_CODE.get(code := inner.code or "") or errors.CODES.get(code)
                 if code == CHOICE_INVALID:
                     yield errors.FieldInvalid(pointer=pointer, allowed=inner.split())
+                    continue
+                if code == TOO_MANY:
+                    yield errors.TooManyItems(pointer=pointer, maximum=int(inner))
                     continue
                 detail = None if code in SAID_BY_TITLE else str(inner)
                 yield (kind or errors.FieldInvalid)(detail, pointer=pointer)

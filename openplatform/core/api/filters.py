@@ -93,9 +93,16 @@ def _bind(
         and (not (value or name in may_be_empty) or len(value) > MAX_TEXT or "\0" in value)
     ]
     if not faults and not bound.is_valid():
-        faults = [FieldInvalid(pointer=f"?{name}") for name in bound.errors]
+        faults = [_not_readable(bound.filters[name], name) for name in bound.errors]
     refuse_if(faults)
     return bound
+
+
+def _not_readable(one: django_filters.Filter, name: str) -> FieldInvalid:
+    if isinstance(one, django_filters.ChoiceFilter):
+        allowed = [code for code, _label in one.extra["choices"]]
+        return FieldInvalid(pointer=f"?{name}", allowed=allowed)
+    return FieldInvalid(pointer=f"?{name}")
 
 
 def read_codes(request: Request, name: str) -> list[str]:

@@ -15,7 +15,7 @@ from tests.aftersales.acts import (
     set_return_addresses,
 )
 from tests.aftersales.api.reading import refused
-from tests.aftersales.deciding import approve, ask, reject
+from tests.aftersales.deciding import amounts_of, approve, ask, reject
 from tests.aftersales.returning import awaited, receive, report
 from tests.cast import Api, Merchant, World
 from tests.orders.acts import ship, told
@@ -48,13 +48,15 @@ def test_cancelled_claim_frees_its_units(store: World, merchant: Merchant) -> No
 
 
 def test_merchant_is_told_that_the_claim_failed(store: World, merchant: Merchant) -> None:
-    claim = file(merchant, paid_part(merchant))
+    claim = file(merchant, paid_part(merchant, items=[("A", 1)]))
     before = len(told(merchant))
 
     body = merchant.api.post(f"/aftersales/{claim['aftersale_no']}/cancel").json()
 
     [message] = told(merchant)[before:]
     assert (message.type, message.data) == ("aftersale.failed", {"aftersale": body})
+    assert amounts_of(claim) == ["10.00", "8.00", "18.00", "10.00"]
+    assert amounts_of(body) == ["0.00"] * 4
 
 
 def test_cancelling_again_is_a_replay(store: World, merchant: Merchant) -> None:

@@ -37,6 +37,22 @@ from tests.cast import Merchant, World
             {"items": [{"line_no": "1", "quantity": 1}, {"line_no": "1", "quantity": 1}]},
             [("/items/1/line_no", "field_invalid")],
         ),
+        (
+            {"items": [
+                {"line_no": "1", "quantity": 0}, {"line_no": "1"}, {"line_no": "2", "quantity": 1},
+                {"line_no": "1", "quantity": 1}, {"line_no": "1", "quantity": 1, "sku": "A"},
+            ]},
+            [
+                ("/items/0/quantity", "quantity_invalid"),
+                ("/items/1/line_no", "field_invalid"), ("/items/1/quantity", "field_required"),
+                ("/items/3/line_no", "field_invalid"),
+                ("/items/4/line_no", "field_invalid"), ("/items/4/sku", "unknown_field"),
+            ],
+        ),
+        (
+            {"items": [{"line_no": "a b", "quantity": 1}] * 2},
+            [("/items/0/line_no", "string_invalid"), ("/items/1/line_no", "string_invalid")],
+        ),
         ({"items": [{"line_no": "9", "quantity": 1}]}, [("/items/0/line_no", "field_invalid")]),
         ({"items": [{"line_no": "01", "quantity": 1}]}, [("/items/0/line_no", "field_invalid")]),
         *(
@@ -48,7 +64,6 @@ from tests.cast import Merchant, World
         ({"reason": "no_such"}, [("/reason", "field_invalid")]),
         ({"reason": "old"}, [("/reason", "field_invalid")]),
         ({"reason": "broken"}, [("/pictures", "field_required")]),
-        ({"description": None}, [("/description", "field_required")]),
         ({"description": "x" * 1001}, [("/description", "field_invalid")]),
         ({"description": "a\u202eb"}, [("/description", "string_invalid")]),
         ({"description": "a\u0000b"}, [("/description", "string_invalid")]),
@@ -73,6 +88,19 @@ def test_form_is_refused_with_all_its_faults(
 
     assert refused(response) == (422, faults[0][1], faults)
     assert everything() == before
+
+
+def test_claim_needs_no_description(store: World, merchant: Merchant) -> None:
+    body = claim_body(paid_part(merchant))
+    del body["description"]
+
+    answers = [
+        merchant.api.post("/aftersales", {**body, **description})
+        for description in ({}, {"description": None}, {"description": ""})
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
+    assert answers[0].json()["description"] is None
 
 
 def test_reason_for_other_claims_is_refused(store: World, merchant: Merchant) -> None:

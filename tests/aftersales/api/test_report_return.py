@@ -70,6 +70,7 @@ def test_one_parcel_more_a_correction_and_a_replay(path: str, merchant: Merchant
         ({"shipped_at": "2026-01-01"}, ("/shipped_at", "field_invalid")),
         ({"shipped_at": "2099-01-01T00:00:00Z"}, ("/shipped_at", "field_invalid")),
         ({"replaces": "BACK-9"}, ("/replaces", "field_invalid")),
+        ({"replaces": "BACK 9"}, ("/replaces", "field_invalid")),
         ({"pictures": []}, ("/pictures", "unknown_field")),
     ],
 )
@@ -81,6 +82,30 @@ def test_form_is_refused(
     response = merchant.api.post(path, {**PARCEL, **changes})
 
     assert refused(response) == (422, fault[1], [fault])
+    assert everything() == before
+
+
+def test_all_faults_are_told_when_the_number_is_malformed_too(
+    path: str, merchant: Merchant
+) -> None:
+    before = everything()
+    body = {
+        "carrier": "no body", "waybill_no": "BACK\u202e 1", "shipped_at": "2099-01-01T00:00:00Z",
+        "replaces": "BACK-9",
+    }  # fmt: skip
+
+    response = merchant.api.post(path, body)
+
+    assert refused(response) == (
+        422,
+        "field_invalid",
+        [
+            ("/carrier", "field_invalid"),
+            ("/waybill_no", "string_invalid"),
+            ("/shipped_at", "field_invalid"),
+            ("/replaces", "field_invalid"),
+        ],
+    )
     assert everything() == before
 
 
