@@ -6,7 +6,6 @@ from django.utils.translation import gettext_lazy as _
 
 from openplatform.core.errors import DomainError
 
-
 # Of what nobody has and of another merchant's: neither answer tells which.
 NO_SUCH_SUBORDER = _("There is no such suborder")
 NO_SUCH_PICTURE = _("There is no such picture, or it is used already")

@@ -22,9 +22,8 @@ from aftersales.models import Claim, ClaimLine, ClaimPicture, ClaimType
 from aftersales.selectors.review import show_picture
 
 UNITS, AMOUNT = "units_", "amount_"
-AMOUNTS = re.compile(
-    r"[0-9]{1,19}:[0-9]{1,12}\.[0-9]{2}(,[0-9]{1,19}:[0-9]{1,12}\.[0-9]{2})*", re.ASCII
-)
+PAIR = r"[0-9]{1,19}:[0-9]{1,12}\.[0-9]{2}"
+AMOUNTS = re.compile(rf"\A{PAIR}(,{PAIR})*\Z", re.ASCII)
 MAX_CHOSEN = 100
 
 

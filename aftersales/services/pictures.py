@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.services.locks import lock_partner
+from aftersales.errors import NO_SUCH_PICTURE
 from aftersales.models import Claim, ClaimNote, ClaimPicture
 from aftersales.picture_links import picture_document
 from openplatform.core.errors import (

@@ -176,11 +176,12 @@ def _is_outbound(claim: Claim, carrier: Carrier, waybill_no: str, shipped_at: da
     """
     if not is_code(waybill_no):
         return False
+    since = max(shipped_at, claim.order.created_at) - NUMBER_IN_USE
     return Shipment.objects.filter(
         suborder__order__partner=claim.partner_id,
         carrier=carrier,
         waybill_no=waybill_no,
-        shipped_at__gt=shipped_at - NUMBER_IN_USE,
+        shipped_at__gt=since,
     ).exists()
 
 

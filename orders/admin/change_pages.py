@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
@@ -16,9 +16,9 @@ from catalog.admin.previewed import Look, PreviewedAct
 from catalog.errors import PreviewOutdated
 from catalog.models import Warehouse
 from openplatform.core.errors import type_of_text
-from orders.changes import ClosingPlan, SplitPlan, Taken
+from orders.changes import ALL_CLAIMED, ClosingPlan, SplitPlan, Taken, has_left
 from orders.errors import OrderStateConflict
-from orders.models import Order, Suborder
+from orders.models import Order, OrderLine, Suborder
 from orders.selectors.change_previews import StockMove
 
 Cell = type_of_text | int
@@ -58,9 +58,17 @@ def read_version(expected: str) -> int:
     return int(expected)
 
 
-def go_back(request: HttpRequest, back_to: str, *, is_anything_left: bool) -> HttpResponse:
-    """Back to where it came from: an act that is not possible any more, with the reason why."""
-    why = OrderStateConflict.title if is_anything_left else _("Nothing is left to ship")
+def go_back(request: HttpRequest, back_to: str, lines: Iterable[OrderLine]) -> HttpResponse:
+    """Back to where it came from: an act that is not possible any more, with the reason why.
+
+    :param lines: of what it would have been done to.
+    """
+    lines = list(lines)
+    why: type_of_text = _("Nothing is left to ship")
+    if has_left(lines):
+        why = OrderStateConflict.title
+    elif any(line.stopped_quantity for line in lines):
+        why = ALL_CLAIMED
     messages.warning(request, str(why))
     return HttpResponseRedirect(back_to)
 

@@ -100,7 +100,7 @@ class SuborderChanges:
         part, lines = _read_part(self, request, object_id)
         order = part.order
         if part.status not in MOVABLE or not _left(lines):
-            return go_back(request, _page_of(part), is_anything_left=bool(_left(lines)))
+            return go_back(request, _page_of(part), lines)
 
         def look(form: SplitForm) -> ChangeLook:
             values = form.cleaned_data
@@ -158,7 +158,7 @@ class SuborderChanges:
         part, lines = _read_part(self, request, object_id)
         order = part.order
         if part.status not in MOVABLE:
-            return go_back(request, _page_of(part), is_anything_left=bool(_left(lines)))
+            return go_back(request, _page_of(part), lines)
 
         def look(form: MoveForm) -> ChangeLook:
             values = form.cleaned_data
@@ -209,7 +209,7 @@ class SuborderChanges:
         part, lines = _read_part(self, request, object_id)
         order = part.order
         if part.status not in CLOSABLE or not _left(lines):
-            return go_back(request, _page_of(part), is_anything_left=bool(_left(lines)))
+            return go_back(request, _page_of(part), lines)
 
         def look(form: CloseForm) -> ChangeLook:
             values = form.cleaned_data
@@ -277,7 +277,7 @@ class OrderChanges:
                 messages.success(request, str(refunded))
                 return HttpResponseRedirect(back_to)
             lines = OrderLine.objects.filter(suborder__order_id=order.pk)
-            return go_back(request, back_to, is_anything_left=bool(_left(list(lines))))
+            return go_back(request, back_to, lines)
 
         def look(form: CloseOrderForm) -> ChangeLook:
             values = form.cleaned_data

@@ -194,10 +194,11 @@ class SuborderAdmin(FoundByOrder, SuborderChanges, ReadOnlyAdmin):
         """A parcel leaves the warehouse."""
         part: Suborder = self.get_row(request, object_id)
         order = part.order
-        left = [line for line in part.lines.order_by("line_no") if line.left_quantity]
+        lines = list(part.lines.order_by("line_no"))
+        left = [line for line in lines if line.left_quantity]
         back_to = reverse("admin:orders_suborder_change", args=(part.pk,))
         if part.status not in SHIPPABLE or not left:
-            return go_back(request, back_to, is_anything_left=bool(left))
+            return go_back(request, back_to, lines)
 
         def call(values: Values) -> type_of_text:
             shipment = ship_suborder(

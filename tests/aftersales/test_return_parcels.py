@@ -10,13 +10,14 @@ import pytest
 from aftersales.errors import AftersaleStateConflict
 from aftersales.models import ClaimParcel
 from aftersales.services.cancelling import cancel_claim
+from aftersales.services.transitions import Actor
 from openplatform.audit.models import AuditEntry
 from openplatform.connectors.models import TrackedParcel
 from openplatform.core import clock
 from openplatform.core.errors import NotFound, Refusal, TooManyItems
 from openplatform.idempotency.services.replay import ReplayKey
-from orders.models import Carrier, Order
-from tests.aftersales.acts import OPERATOR, claim_of, everything, file, paid_part
+from orders.models import Carrier, Order, Shipment
+from tests.aftersales.acts import MERCHANT, OPERATOR, claim_of, everything, file, paid_part
 from tests.aftersales.returning import (
     awaited,
     document_of,
@@ -190,6 +191,49 @@ def test_refused_with_all_faults_when_the_parcel_cannot_be_one(
     assert [(fault.code, fault.pointer) for fault in refusal.value.faults] == faults
     assert everything() == before
     assert not TrackedParcel.objects.filter(waybill_no="NEW").exists()
+
+
+@pytest.mark.parametrize("by", [MERCHANT, OPERATOR])
+@pytest.mark.parametrize("replaces", [None, "ONE"])
+def test_refused_when_a_parcel_of_the_merchant_went_out_under_the_number(
+    goods: World, merchant: Merchant, by: Actor, replaces: str | None
+) -> None:
+    aftersale_no = awaited(merchant)
+    awaited(merchant, number="2")
+    report(merchant, aftersale_no, "ONE")
+    before = everything()
+
+    for number in ("SF-M-1", "SF-M-2"):
+        with pytest.raises(Refusal) as refusal:
+            report(merchant, aftersale_no, number, replaces=replaces, by=by)
+        [fault] = refusal.value.faults
+        assert (fault.code, fault.pointer) == ("field_invalid", "/waybill_no")
+
+    assert everything() == before
+
+
+def test_number_of_a_parcel_that_went_out_can_be_told_when_it_is_another_carriers(
+    goods: World, merchant: Merchant
+) -> None:
+    aftersale_no = awaited(merchant)
+
+    report(merchant, aftersale_no, "SF-M-1", carrier="zto")
+
+    parcel = ClaimParcel.objects.get()
+    assert (parcel.carrier.code, parcel.waybill_no, parcel.status) == ("zto", "SF-M-1", "pending")
+
+
+def test_number_of_a_parcel_that_went_out_can_be_told_when_its_carrier_gave_it_again(
+    goods: World, merchant: Merchant
+) -> None:
+    aftersale_no = awaited(merchant)
+    long_ago = clock.now() - timedelta(days=60)
+    Order.objects.update(created_at=long_ago)
+    Shipment.objects.update(shipped_at=long_ago)
+
+    report(merchant, aftersale_no, "SF-M-1")
+
+    assert ClaimParcel.objects.get().waybill_no == "SF-M-1"
 
 
 def test_refused_when_there_are_twenty_parcels(goods: World, merchant: Merchant) -> None:

@@ -102,7 +102,7 @@ def test_note_keeps_its_lines_when_several_are_written(clerk: Client, merchant: 
 
     claim = claim_of(aftersale_no)
     assert claim.status == "refunded"
-    assert claim.events.order_by("pk").last().note == "One is fine.\nOne is not."
+    assert claim.events.order_by("-pk")[0].note == "One is fine.\nOne is not."
 
 
 def test_part_is_refunded_when_part_is_accepted(clerk: Client, merchant: Merchant) -> None:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from aftersales.models import Claim, ClaimNote
 from openplatform.approvals.models import Approval
 from openplatform.audit.models import AuditEntry
+from orders.models import Suborder
 from tests.aftersales.acts import (
     claim_of,
     everything,
@@ -128,7 +129,6 @@ def test_claim_is_approved_in_part_when_it_is_said_why(
     [
         ({"units_1": 1}, "Say why it is less than was asked for"),
         ({"amount_1": "19.99"}, "Say why it is less than was asked for"),
-        ({"freight_amount": "0"}, "Say why it is less than was asked for"),
         ({"units_1": 1, "amount_1": "10.01", "note": "x"}, "So many units were paid with 10.00"),
         ({"amount_1": "20.01", "note": "x"}, "less than or equal to 20"),
         ({"units_1": 3}, "less than or equal to 2"),
@@ -154,6 +154,46 @@ def test_form_says_what_is_wrong_when_it_cannot_be_approved_so(
     assert page.context["form"].errors
     assert text in page.content.decode()
     assert everything() == before
+
+
+@pytest.mark.parametrize("freight", ["0", "13.99"])
+def test_form_asks_why_when_less_freight_goes_back_than_was_asked_for(
+    boss: Client, merchant: Merchant, part_no: str, freight: str
+) -> None:
+    claim = claim_of(file(merchant, part_no, {1: 3, 2: 2}))
+    fields = form(units_1=3, units_2=2, freight_amount=freight)
+    before = everything()
+
+    page = boss.post(url_of("approve", claim), fields)
+
+    assert page.context["form"].errors == {"note": ["Say why it is less than was asked for"]}
+    assert everything() == before
+    page = boss.post(url_of("approve", claim), {**fields, "note": "It was packed."})
+    assert table(page, "money")[2] == ["Freight", f"{float(freight):.2f}"]
+
+
+def test_state_is_told_when_the_claim_is_cancelled_while_its_approval_is_looked_at(
+    boss: Client, merchant: Merchant, claim: Claim
+) -> None:
+    url = url_of("approve", claim)
+    page = boss.post(url, form())
+    merchant.api.post(f"/aftersales/{claim.aftersale_no}/cancel")
+
+    answer = confirm(boss, url, page, form(), confirmed="1")
+
+    assert shown(answer) == ["The claim is in a state that does not allow this: Cancelled"]
+
+
+@pytest.mark.parametrize("act", ["close", "split", "ship"])
+def test_order_page_says_that_all_is_claimed_when_nothing_else_is_left(
+    boss: Client, merchant: Merchant, part_no: str, act: str
+) -> None:
+    file(merchant, part_no, {1: 3, 2: 2})
+    part = Suborder.objects.get(order_no=part_no)
+
+    answer = boss.get(reverse(f"admin:orders_suborder_{act}", args=(part.pk,)), follow=True)
+
+    assert shown(answer) == ["Everything that is left of it is claimed, and waits for the decision"]
 
 
 def test_new_preview_is_shown_when_the_claim_has_changed_since(
@@ -238,7 +278,7 @@ def test_second_person_is_waited_for_when_the_refund_is_large(
     assert "a second person is waited for" in waiting.content.decode()
     acts = [one["path"].rpartition("/")[0] for one in waiting.context["actions_detail"]]
     assert [act.rpartition("/")[2] for act in acts] == ["reject", "note"]
-    assert [row.is_waiting for row in _queue(boss, "second_person")] == [True]
+    assert [vars(row)["is_waiting"] for row in _queue(boss, "second_person")] == [True]
 
 
 def test_waiting_claim_is_not_approved_again(boss: Client, claim: Claim, settings: Any) -> None:

@@ -179,6 +179,23 @@ def test_each_side_writes_so_many_notes_and_no_more(path: str, merchant: Merchan
     assert answer.status == 201
 
 
+def test_question_can_be_answered_when_no_more_notes_are_taken(
+    path: str, merchant: Merchant
+) -> None:
+    claim = claim_of(number_in(path))
+    ClaimNote.objects.bulk_create(
+        ClaimNote(claim=claim, role="merchant", actor="a", text="a", created_at=clock.now())
+        for _number in range(MAX_NOTES)
+    )
+    ask({"aftersale_no": claim.aftersale_no})
+
+    response = merchant.api.post(path, {"text": "The second one."})
+
+    assert (response.status_code, response.json()["status"]) == (201, "submitted")
+    again = merchant.api.post(path, {"text": "And more."})
+    assert refused(again) == (422, "too_many_items", [("/text", "too_many_items")])
+
+
 @pytest.mark.parametrize("text", ["", "x" * 1001, "a\u0000b", " a"])
 def test_service_takes_no_text_that_the_api_would_not(path: str, text: str) -> None:
     before = everything()

@@ -90,6 +90,50 @@ def test_form_is_refused_with_all_its_faults(
     assert everything() == before
 
 
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        (
+            {"items": [{"line_no": "1", "quantity": 1}] * 101},
+            {"pointer": "/items", "code": "too_many_items",
+             "detail": "Too many items in one request", "maximum": 100},
+        ),
+        (
+            {"pictures": [f"I{n}" for n in range(10)]},
+            {"pointer": "/pictures", "code": "too_many_items",
+             "detail": "Too many items in one request", "maximum": 9},
+        ),
+        (
+            {"items": [{"line_no": "1", "quantity": 1}] * 2},
+            {"pointer": "/items/1/line_no", "code": "field_invalid",
+             "detail": "This line is named twice"},
+        ),
+        (
+            {"pictures": ["I1", "I1"]},
+            {"pointer": "/pictures/1", "code": "field_invalid",
+             "detail": "This picture is named twice"},
+        ),
+        (
+            {"order_no": "NOSUCH-1"},
+            {"pointer": "/order_no", "code": "not_found", "detail": "There is no such suborder"},
+        ),
+        (
+            {"pictures": ["I1"]},
+            {"pointer": "/pictures/0", "code": "not_found",
+             "detail": "There is no such picture, or it is used already"},
+        ),
+    ],
+)  # fmt: skip
+def test_refusal_says_what_would_be_taken(
+    store: World, merchant: Merchant, changes: dict[str, Any], fault: dict[str, Any]
+) -> None:
+    body = {**claim_body(paid_part(merchant)), **changes}
+
+    response = merchant.api.post("/aftersales", body, headers={"Accept-Language": "en"})
+
+    assert response.json()["errors"] == [fault]
+
+
 def test_claim_needs_no_description(store: World, merchant: Merchant) -> None:
     body = claim_body(paid_part(merchant))
     del body["description"]

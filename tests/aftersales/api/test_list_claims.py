@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from aftersales.models import Claim
+from aftersales.states import ClaimStatus
 from openplatform.core import clock
 from openplatform.core.horizon import MARGIN_SECONDS
 from tests.aftersales.acts import file, paid_part
@@ -128,6 +129,14 @@ def test_next_updated_after_lies_before_every_write_still_open(
     as_of = clock.from_text(body["as_of"])
     assert as_of is not None
     assert as_of <= clock.now() - timedelta(seconds=MARGIN_SECONDS - 1)
+
+
+def test_states_are_told_when_an_unknown_one_is_asked_for(merchant: Merchant) -> None:
+    response = merchant.api.get("/aftersales", status="open")
+
+    [fault] = response.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("?status", "field_invalid")
+    assert fault["allowed"] == ClaimStatus.values
 
 
 def test_stranger_sees_none_of_them(
