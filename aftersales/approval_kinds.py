@@ -16,6 +16,8 @@ from openplatform.core.errors import type_of_text
 
 Lines = list[tuple[type_of_text, type_of_text]]
 
+ENDED = _("The claim has ended: this can only be rejected")
+
 
 def describe_claim(approval: Approval) -> Lines:
     """What the first person granted, how the claim stands now, and what was written since."""
@@ -41,6 +43,12 @@ def describe_claim(approval: Approval) -> Lines:
     return lines
 
 
+def refuse_ended(approval: Approval) -> type_of_text | None:
+    """That the claim has ended, which is why it would not be carried out."""
+    status = Claim.objects.values_list("status", flat=True).get(aftersale_no=approval.subject_no)
+    return None if status == ClaimStatus.SUBMITTED else ENDED
+
+
 def _list_news(approval: Approval, claim: Claim) -> Lines:
     """What whoever decides has to know of the time since it was asked for."""
     news: Lines = []
@@ -52,7 +60,7 @@ def _list_news(approval: Approval, claim: Claim) -> Lines:
         )
         news.append((_("Since it was asked for"), text % {"count": count}))
     if claim.status != ClaimStatus.SUBMITTED:
-        news.append((_("Outdated"), _("The claim has ended: this can only be rejected")))
+        news.append((_("Outdated"), ENDED))
     return news
 
 
@@ -67,5 +75,6 @@ KINDS = (
         permission="aftersales.decide_large_claim",
         apply=deciding.apply_claim_approval,
         describe=describe_claim,
+        refuses=refuse_ended,
     ),
 )

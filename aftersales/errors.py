@@ -9,6 +9,8 @@ from openplatform.core.errors import DomainError
 # Of what nobody has and of another merchant's: neither answer tells which.
 NO_SUCH_SUBORDER = _("There is no such suborder")
 NO_SUCH_PICTURE = _("There is no such picture, or it is used already")
+# Of PreviewOutdated, for a claim of another version: a note makes one, too.
+CLAIM_CHANGED = _("The claim has changed since the preview; look at it again")
 
 
 class MerchantAftersaleNoConflict(DomainError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -27,7 +29,7 @@ from aftersales.forms.decisions import (
     amounts_text,
     chosen_text,
 )
-from aftersales.models import Claim
+from aftersales.models import Claim, ClaimType
 from aftersales.selectors.review import list_amounts_by_rule
 from aftersales.services.deciding import approve_claim, reject_claim
 from aftersales.states import DECIDABLE
@@ -93,7 +95,7 @@ class BulkActs:
 
         return self._answer(
             request,
-            ApproveChosenForm,
+            lambda amounts: partial(ApproveChosenForm, amount=sum(amounts, money.ZERO)),
             decide,
             title=_("Approve the selected claims as asked"),
             submit=_("Approve"),
@@ -120,7 +122,7 @@ class BulkActs:
 
         return self._answer(
             request,
-            RejectChosenForm,
+            lambda _amounts: RejectChosenForm,
             decide,
             title=_("Reject the selected claims"),
             submit=_("Reject"),
@@ -131,10 +133,11 @@ class BulkActs:
     def _answer(
         self,
         request: HttpRequest,
-        form_class: type[ChosenForm],
+        form_for: Callable[[Sequence[Decimal]], Callable[..., ChosenForm]],
         decide: Decide,
         **page: Any,
     ) -> HttpResponse:
+        """:param form_for: the form, given the amounts that would go back at once."""
         if not self.has_decide_permission(request):
             raise PermissionDenied
         sent = request.POST if request.method == "POST" else request.GET
@@ -149,7 +152,7 @@ class BulkActs:
         return answer_form_page(
             self,
             request,
-            form_class=partial(form_class),
+            form_class=form_for(_list_at_once(decidable, now)),
             call=call,
             back_to=queue_url("decide"),
             initial={"chosen": sent.get("chosen", ""), "amounts": amounts_text(now)},
@@ -163,6 +166,16 @@ class BulkActs:
             },
             **page,
         )
+
+
+def _list_at_once(claims: Sequence[Claim], amounts: Mapping[int, Decimal]) -> list[Decimal]:
+    """What nobody else decides, and no goods have to come back for."""
+    return [
+        amounts[claim.pk]
+        for claim in claims
+        if claim.type == ClaimType.REFUND
+        and amounts[claim.pk] <= settings.AFTERSALE_SECOND_PERSON_ABOVE
+    ]
 
 
 def _begin(request: HttpRequest, chosen: QuerySet[Claim], url_name: str) -> HttpResponse:

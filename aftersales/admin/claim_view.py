@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
@@ -23,6 +24,7 @@ from aftersales.selectors.review import (
 )
 from aftersales.services.second_person import KIND
 from aftersales.services.transitions import Side
+from aftersales.states import DECIDABLE
 from openplatform.approvals.models import Approval
 from openplatform.approvals.selectors import may_decide
 from openplatform.core import clock
@@ -55,9 +57,7 @@ def show_claim(claim: Claim, request: HttpRequest) -> dict[str, Any]:
     pictures = list(ClaimPicture.objects.filter(claim=claim).order_by("position", "id"))
     order = Order.objects.select_related("partner").get(pk=claim.order_id)
     part = Suborder.objects.select_related("warehouse").get(pk=claim.suborder_id)
-    waiting = Approval.objects.filter(
-        kind=KIND, subject_no=claim.aftersale_no, status=Approval.Status.PENDING
-    ).first()
+    waiting = _get_waiting(claim)
     by_rule = RuleApproval.objects.filter(claim=claim).select_related("rule").first()
     return {
         "claim": claim,
@@ -70,6 +70,7 @@ def show_claim(claim: Claim, request: HttpRequest) -> dict[str, Any]:
         "inspection_pictures": _used(pictures, ClaimPicture.Use.INSPECTION),
         "return_parcels": list(claim.parcels.select_related("carrier").order_by("id")),
         "waiting": waiting,
+        "waiting_amount": None if waiting is None else Decimal(waiting.data["amount"]),
         "may_decide_waiting": waiting is not None and may_decide(waiting, request.user),
         "rule": by_rule.rule if by_rule else None,
         "order": order,
@@ -99,18 +100,39 @@ def show_claim(claim: Claim, request: HttpRequest) -> dict[str, Any]:
 
 
 def facts_of(claim: Claim) -> list[tuple[type_of_text, Any]]:
-    """A claim in a few words, above a form about it."""
+    """A claim in a few words, above a form about it: what was asked for, and once something is
+    granted, that.
+    """
     lines = list_claimed(claim)
-    units = ", ".join(f"{row.line.sku_code} × {row.quantity}" for row in lines)
+    is_granted = any(row.approved_quantity is not None for row in lines)
+    if is_granted:
+        counts = [(row.line.sku_code, row.approved_quantity or 0) for row in lines]
+        amount = claim.refund_amount
+    else:
+        counts = [(row.line.sku_code, row.quantity) for row in lines]
+        amount = asked_amount(lines)
+    units = ", ".join(f"{sku_code} × {count}" for sku_code, count in counts if count)
     return [
         (_("status"), claim.get_status_display()),
         (_("partner"), claim.partner),
         (_("type"), claim.get_type_display()),
-        (_("units"), units),
-        (_("amount"), f"{asked_amount(lines):,.2f}"),
+        (_("approved units") if is_granted else _("units"), units),
+        (_("refund") if is_granted else _("amount"), f"{amount:,.2f}"),
         (_("reason"), claim.reason.shown_name),
         (_("description"), claim.description or "-"),
     ]
+
+
+def _get_waiting(claim: Claim) -> Approval | None:
+    """What a second person is to carry out. Of a claim that has ended nothing is waited for, though
+    its approval is still to be rejected.
+    """
+    if claim.status not in DECIDABLE:
+        return None
+    waiting = Approval.objects.filter(
+        kind=KIND, subject_no=claim.aftersale_no, status=Approval.Status.PENDING
+    )
+    return waiting.first()
 
 
 def _used(pictures: list[ClaimPicture], use: ClaimPicture.Use) -> list[dict[str, Any]]:

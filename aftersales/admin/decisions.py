@@ -20,6 +20,7 @@ from aftersales.admin.acts import (
 from aftersales.admin.claim_view import facts_of
 from aftersales.admin.decision_looks import look_at_approval, read_seen
 from aftersales.decisions import freight_asked
+from aftersales.errors import CLAIM_CHANGED
 from aftersales.forms.decisions import ApproveForm, AskForm, RejectForm
 from aftersales.models import Claim, ClaimLine
 from aftersales.selectors.review import list_claimed
@@ -107,6 +108,7 @@ class DecisionActs(ClaimActs):
                 act=act,
                 back_to=page_of(claim),
                 subject=claim,
+                outdated=CLAIM_CHANGED,
                 intro=_(
                     "As it stands it is approved as asked. Fewer units, or less money for them or"
                     " of the freight, need a note that says why."

@@ -31,6 +31,7 @@ from aftersales.selectors.queue import QUEUES, list_overdue
 from aftersales.selectors.returns import list_to_send_back
 from aftersales.selectors.search import find_claims
 from aftersales.services.second_person import KIND
+from aftersales.states import DECIDABLE
 from openplatform.approvals.models import Approval
 from openplatform.core import clock
 from openplatform.core.admin.decorators import display
@@ -123,7 +124,7 @@ class ClaimQueue:
     """How the list of claims looks, and finds."""
 
     list_display = (
-        "numbers", "status_badge", "asked_for", "partner", "part", "refund_amount", "age", "due",
+        "numbers", "status_badge", "asked_for", "partner", "part", "refund", "age", "due",
     )  # fmt: skip
     list_filter = (
         QueueFilter,
@@ -141,6 +142,7 @@ class ClaimQueue:
     list_per_page = 25
     list_before_template = "backoffice/totals.html"
     show_full_result_count = False
+    empty_queue_text = _("No claim waits here")
     paginator = BoundedPaginator
     search_fields: Sequence[str] = ("pk",)  # only says that there is a search box
     search_help_text = _(
@@ -183,7 +185,7 @@ class ClaimQueue:
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def status_badge(self, claim: Claim) -> tuple[str, type_of_text]:
         """A badge; a decision that waits for another person is told."""
-        if getattr(claim, "is_waiting", False):
+        if getattr(claim, "is_waiting", False) and claim.status in DECIDABLE:
             return claim.status, _("Waits for a second person")
         return claim.status, claim.get_status_display()
 
@@ -197,6 +199,11 @@ class ClaimQueue:
         """Whose units they are, over the warehouse."""
         part = claim.suborder
         return link_to("orders_suborder_change", part.pk, part.order_no), str(part.warehouse)
+
+    @display(description=_("refund"), ordering="refund_amount")
+    def refund(self, claim: Claim) -> str:
+        """As it stands, with freight."""
+        return f"{claim.refund_amount:,.2f}"
 
     @display(description=pgettext_lazy("of a claim", "age"), ordering="-created_at")
     def age(self, claim: Claim) -> str:

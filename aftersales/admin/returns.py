@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 from aftersales.admin.acts import ClaimActs, by_staff, may_act, page_of, too_late
 from aftersales.admin.claim_view import facts_of
 from aftersales.admin.return_looks import look_at_inspection
+from aftersales.errors import CLAIM_CHANGED
 from aftersales.forms.pictures import ClaimPicturesField
 from aftersales.forms.returns import InspectForm, ReceiveForm, ReturnParcelForm
 from aftersales.inspections import approved_rows
@@ -207,6 +208,7 @@ class ReturnActs(ClaimActs):
                 act=act,
                 back_to=page_of(claim),
                 subject=claim,
+                outdated=CLAIM_CHANGED,
                 intro=_(
                     "What is accepted is refunded as it was decided, and goes back on sale or is"
                     " written off. What came and is not accepted is sent back. When nothing is"

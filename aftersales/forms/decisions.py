@@ -14,17 +14,19 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
+    UnfoldBooleanWidget,
 )
 
 from aftersales.decisions import MAX_NOTE
 from aftersales.forms.words import WordsField
-from aftersales.models import Claim, ClaimLine, ClaimPicture, ClaimType
+from aftersales.models import Claim, ClaimLine, ClaimNote, ClaimPicture, ClaimType
 from aftersales.selectors.review import show_picture
 
 UNITS, AMOUNT = "units_", "amount_"
 PAIR = r"[0-9]{1,19}:[0-9]{1,12}\.[0-9]{2}"
 AMOUNTS = re.compile(rf"\A{PAIR}(,{PAIR})*\Z", re.ASCII)
 MAX_CHOSEN = 100
+NEWEST_NOTES = 3
 
 
 class NoteForm(forms.Form):
@@ -137,6 +139,12 @@ class ApproveForm(forms.Form):
         shown = ClaimPicture.objects.filter(claim=self.claim, use=ClaimPicture.Use.CLAIM)
         return [show_picture(picture) for picture in shown.order_by("position", "id")]
 
+    @cached_property
+    def newest_notes(self) -> list[ClaimNote]:
+        """What was written about the claim at last, the oldest of it first."""
+        notes = ClaimNote.objects.filter(claim=self.claim).order_by("-id")[:NEWEST_NOTES]
+        return list(reversed(notes))
+
     def clean(self) -> dict[str, Any]:
         """With ``lines``: (units, amount or None) by line number; with words when it is less."""
         values = super().clean() or {}
@@ -197,6 +205,21 @@ class ApproveChosenForm(ChosenForm):
         max_length=MAX_NOTE,
         help_text=_("The same for all of them; the merchants read it"),
     )
+    confirmed = forms.BooleanField(
+        widget=UnfoldBooleanWidget(), error_messages={"required": _("Tick the box to go on")}
+    )
+
+    def __init__(self, *args: Any, amount: Decimal, **kwargs: Any) -> None:
+        """:param amount: what goes back at once, without a return or a second person; of nothing
+        there is nothing to confirm.
+        """
+        super().__init__(*args, **kwargs)
+        if amount:
+            self.fields["confirmed"].label = _(
+                "I know that %(amount)s goes back at once, and that it cannot be undone."
+            ) % {"amount": f"{amount:,.2f}"}
+        else:
+            del self.fields["confirmed"]
 
     def clean_amounts(self) -> dict[int, Decimal]:
         """By primary key."""

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from aftersales.decisions import ApprovalPlan, ApprovedLine, plan_approval, require_note
-from aftersales.errors import AftersaleStateConflict
+from aftersales.errors import CLAIM_CHANGED, AftersaleStateConflict
 from aftersales.models import Claim, ClaimLine, ClaimType
 from aftersales.services.refunding import (
     carry_out_refund,
@@ -23,6 +23,7 @@ from aftersales.services.refunding import (
 )
 from aftersales.services.second_person import (
     ask_second_person,
+    name_both,
     needs_second_person,
     read_lines,
     require_not_waiting,
@@ -124,7 +125,7 @@ def reject_claim(
     _take_up(claim, by=by, now=now)
     rows = read_rows(claim)
     free_claim(claim, locked=lock_claimed_part(claim), rows=rows)
-    _write_decision(claim, note=note, by=by, now=now)
+    _write_decision(claim, note=note, decided_by=by.name, now=now)
     move(claim, ClaimStatus.REJECTED, by=by, now=now, note=note)
     record_change(
         action="reject_claim",
@@ -197,8 +198,16 @@ def apply_claim_approval(
         note=data["note"],
         is_decided=True,
     )
-    by = Actor(Side.OPERATOR, actor)
-    grant_claim(claim, locked=locked, rows=rows, plan=plan, note=data["note"], by=by, now=now)
+    grant_claim(
+        claim,
+        locked=locked,
+        rows=rows,
+        plan=plan,
+        note=data["note"],
+        by=Actor(Side.OPERATOR, actor),
+        now=now,
+        decided_by=name_both(approval, actor),
+    )
 
 
 def grant_claim(
@@ -210,11 +219,13 @@ def grant_claim(
     note: str,
     by: Actor,
     now: datetime,
+    decided_by: str = "",
     before_booking: Callable[[], None] | None = None,
 ) -> None:
     """Step: what was planned is approved and carried out; steps 3 and 4 of :func:`approve_claim`.
 
     :param claim, locked, rows: locked, and read afterwards.
+    :param decided_by: whom staff finds on the claim; left out, whoever acts.
     :param before_booking: what its caller still has to write before the wallet is locked.
     :raises AftersaleStateConflict: unless the claim is submitted.
     :raises FieldInvalid: when the warehouse has no address for returns, or the balance would be
@@ -228,7 +239,7 @@ def grant_claim(
     for piece in plan.pieces:
         piece.row.approved_quantity = piece.quantity
     ClaimLine.objects.bulk_update(rows, ["approved_quantity", "refund_amount"])
-    _write_decision(claim, note=note, by=by, now=now)
+    _write_decision(claim, note=note, decided_by=decided_by or by.name, now=now)
     move(claim, ClaimStatus.APPROVED, by=by, now=now, note=note)
     record_change(
         action="approve_claim",
@@ -296,7 +307,7 @@ def _lock_to_decide(
             status=claim.status,
         )
     if expected_version is not None and claim.version != expected_version:
-        raise PreviewOutdated
+        raise PreviewOutdated(CLAIM_CHANGED)
     return claim
 
 
@@ -306,6 +317,6 @@ def _take_up(claim: Claim, *, by: Actor, now: datetime) -> None:
         move(claim, ClaimStatus.SUBMITTED, by=by, now=now)
 
 
-def _write_decision(claim: Claim, *, note: str, by: Actor, now: datetime) -> None:
-    claim.decision_note, claim.decided_by, claim.decided_at = note, by.name, now
+def _write_decision(claim: Claim, *, note: str, decided_by: str, now: datetime) -> None:
+    claim.decision_note, claim.decided_by, claim.decided_at = note, decided_by, now
     claim.save(update_fields=["decision_note", "decided_by", "decided_at", "return_address"])

@@ -21,6 +21,7 @@ from openplatform.core.locking import require_transaction
 
 KIND = "claim"
 MAX_REASON = 200
+MAX_NAMES = 150  # what a claim holds of those who decided it
 
 
 def needs_second_person(plan: ApprovalPlan) -> bool:
@@ -90,6 +91,11 @@ def count_notes_since(approval: Approval, claim: Claim) -> int:
     """How many notes were written on a claim after its approval was asked for."""
     count = ClaimNote.objects.filter(claim=claim).count()
     return count - int(approval.data["note_count"])
+
+
+def name_both(approval: Approval, second: str) -> str:
+    """Who decided, the first person before the second; cut where both names are very long."""
+    return f"{approval.requester}, {second}"[:MAX_NAMES]
 
 
 def read_lines(data: Mapping[str, Any]) -> dict[int, ApprovedLine]:

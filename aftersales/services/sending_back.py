@@ -18,7 +18,10 @@ from aftersales.services.parcels import (
 from aftersales.services.transitions import Actor, lock_claim, tell_again
 from aftersales.states import ClaimStatus
 from openplatform.audit.services.recording import record_change
+from openplatform.core.errors import FieldInvalid
 from openplatform.core.locking import transactional
+from orders.models import Carrier, Shipment
+from orders.services.parcel_progress import NUMBER_IN_USE
 
 INSPECTED = (ClaimStatus.REJECTED, ClaimStatus.REFUNDED)
 SEND_BACK = ClaimParcel.Direction.SEND_BACK
@@ -34,7 +37,8 @@ def send_back(
 
     :raises NotFound: when there is no such claim.
     :raises AftersaleStateConflict: unless its goods were inspected, and some not accepted.
-    :raises FieldInvalid: for a carrier that is not in use.
+    :raises FieldInvalid: for a carrier that is not in use, and the number of a parcel that came
+        back with a claim or went out with an order.
     :raises StringInvalid: for a malformed number.
     :raises TooManyItems: for the 21st parcel.
     """
@@ -49,10 +53,12 @@ def send_back(
             status=claim.status,
         )
     require_waybill(waybill_no)
+    carrier = require_carrier(carrier_code)
+    _require_new(carrier, waybill_no, now=now)
     add_parcel(
         claim,
         SEND_BACK,
-        carrier=require_carrier(carrier_code),
+        carrier=carrier,
         waybill_no=waybill_no,
         shipped_at=now,
         actor=by.name,
@@ -68,6 +74,21 @@ def send_back(
         partner_id=claim.partner_id,
     )
     return claim
+
+
+def _require_new(carrier: Carrier, waybill_no: str, *, now: datetime) -> None:
+    """Of parcels that carriers gave their numbers to lately. Goods of several claims may go back in
+    one parcel, so another claim's number of that way is none of a mistake.
+
+    :raises FieldInvalid: when another parcel than one that goes back to a merchant has the number.
+    """
+    same = {"carrier": carrier, "waybill_no": waybill_no, "shipped_at__gt": now - NUMBER_IN_USE}
+    if ClaimParcel.objects.filter(direction=ClaimParcel.Direction.RETURN, **same).exists():
+        text = _("Goods of a claim came back under this number: name the one of the new parcel")
+        raise FieldInvalid(text, pointer="/waybill_no")
+    if Shipment.objects.filter(**same).exists():
+        text = _("An order was shipped under this number: name the one of the new parcel")
+        raise FieldInvalid(text, pointer="/waybill_no")
 
 
 def has_goods_to_send_back(claim: Claim) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from aftersales.errors import AftersaleStateConflict
+from aftersales.errors import CLAIM_CHANGED, AftersaleStateConflict
 from aftersales.messages import claim_draft, type_of_change
 from aftersales.models import Claim, ClaimEvent
 from aftersales.selectors.documents import read_document
@@ -79,7 +79,7 @@ def lock_claim(
     if claim is None:
         raise NotFound(_("There is no claim with this number"), aftersale_no=aftersale_no)
     if expected_version is not None and claim.version != expected_version:
-        raise PreviewOutdated
+        raise PreviewOutdated(CLAIM_CHANGED)
     return claim
 
 

@@ -66,6 +66,7 @@ class PreviewedAct:
     initial: Mapping[str, Any] = field(default_factory=dict)
     subject: models.Model | None = None
     intro: type_of_text = ""
+    outdated: type_of_text = PreviewOutdated.title  # what is told when something else would be done
 
 
 def answer_previewed(model_admin: Any, request: HttpRequest, page: PreviewedAct) -> HttpResponse:
@@ -94,7 +95,7 @@ def _look_or_act(request: HttpRequest, page: PreviewedAct, form: forms.Form) -> 
         if page.may_ask and CONFIRMED not in request.POST:
             look = page.look(form)
             if look.fingerprint != expected:
-                raise PreviewOutdated
+                raise PreviewOutdated(page.outdated)
             if look.confirm:
                 return replace(look, is_unconfirmed=True)
         messages.success(request, str(page.act(form, expected)))

@@ -29,7 +29,7 @@ from openplatform.approvals.forms import ApproveForm, RejectForm
 from openplatform.approvals.kinds import KINDS
 from openplatform.approvals.models import Approval
 from openplatform.approvals.pages import PAGES, KindPage, amount_of
-from openplatform.approvals.selectors import list_pending_for, may_decide
+from openplatform.approvals.selectors import list_pending_for, may_decide, why_outdated
 from openplatform.approvals.services.deciding import approve, reject
 from openplatform.audit.actions import name_actions
 from openplatform.core import clock
@@ -144,6 +144,8 @@ class ApprovalAdmin(ReadOnlyAdmin):
         if approval is None or not may_decide(approval, request.user):
             return []
         buttons: list[Any] = super().get_actions_detail(request, object_id)
+        if why_outdated(approval) is not None:
+            return [button for button in buttons if button.path != "approve"]
         return buttons
 
     def change_view(
@@ -169,6 +171,9 @@ class ApprovalAdmin(ReadOnlyAdmin):
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Carry it out."""
         approval: Approval = self.get_row(request, object_id)
+        if may_decide(approval, request.user) and (refusal := why_outdated(approval)) is not None:
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(_page_of(approval))
         form = KINDS[approval.kind].form
         form_class: Callable[..., forms.Form] = import_string(form) if form else ApproveForm
 
@@ -227,7 +232,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         **page: Any,
     ) -> HttpResponse:
         """The page of one decision; back to the approval when there is nothing to decide."""
-        back_to = reverse("admin:approvals_approval_change", args=(approval.pk,))
+        back_to = _page_of(approval)
         if request.method != "POST" and not may_decide(approval, request.user):
             is_open = approval.status == Approval.Status.PENDING
             error = SecondPersonNeeded if is_open else AlreadyDecided
@@ -296,6 +301,10 @@ class ApprovalAdmin(ReadOnlyAdmin):
         )
 
 
+def _page_of(approval: Approval) -> str:
+    return reverse("admin:approvals_approval_change", args=(approval.pk,))
+
+
 def _shown(approval: Approval, request: HttpRequest) -> dict[str, Any]:
     """What a decider looks at."""
     kind = KINDS.get(approval.kind)
@@ -313,6 +322,7 @@ def _shown(approval: Approval, request: HttpRequest) -> dict[str, Any]:
         "decided_values": list(_decided_values(approval)),
         "files": list_files(approval) if list_files else [],
         "may_decide": may_decide(approval, request.user),
+        "may_approve": why_outdated(approval) is None,
         "is_own": approval.requested_by_id == request.user.pk
         and approval.status == Approval.Status.PENDING,
     }

@@ -31,6 +31,12 @@ class Describe(Protocol):
     def __call__(self, approval: Approval) -> list[tuple[type_of_text, type_of_text]]: ...
 
 
+class Refuses(Protocol):
+    """Why something that waits can no longer be carried out, only be rejected; None when it can."""
+
+    def __call__(self, approval: Approval) -> type_of_text | None: ...
+
+
 @dataclass(frozen=True)
 class ApprovalKind:
     """One kind of decision.
@@ -39,6 +45,8 @@ class ApprovalKind:
     :param reject: None when nothing but the approval itself is to be told.
     :param form: dotted path of a Django form for what the decider adds, or ``""``. Its
         ``__init__`` takes the approval as keyword.
+    :param refuses: spares the decider a button that ``apply`` would refuse; None when there is
+        nothing that outdates a request.
     """
 
     name: str
@@ -48,6 +56,7 @@ class ApprovalKind:
     describe: Describe
     reject: Reject | None = None
     form: str = ""
+    refuses: Refuses | None = None
 
 
 KINDS: dict[str, ApprovalKind] = {}

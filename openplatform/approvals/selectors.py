@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from openplatform.approvals.kinds import KINDS
 from openplatform.approvals.models import Approval
+from openplatform.core.errors import type_of_text
 
 
 def list_pending() -> QuerySet[Approval]:
@@ -34,3 +35,11 @@ def may_decide(approval: Approval, user: AbstractBaseUser | AnonymousUser) -> bo
         and approval.requested_by_id != user.pk
         and user.has_perm(kind.permission)
     )
+
+
+def why_outdated(approval: Approval) -> type_of_text | None:
+    """Why what waits can only be rejected; None when it can be approved, or is decided."""
+    kind = KINDS.get(approval.kind)
+    if kind is None or kind.refuses is None or approval.status != Approval.Status.PENDING:
+        return None
+    return kind.refuses(approval)

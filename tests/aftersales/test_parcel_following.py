@@ -18,7 +18,7 @@ from openplatform.connectors.services.recording import record_events
 from openplatform.connectors.services.refreshing import refresh_due_parcels
 from openplatform.core import clock
 from openplatform.core.locking import transactional
-from orders.models import Carrier
+from orders.models import Carrier, Shipment
 from orders.services.parcel_following import follow_changed_parcels, watch_open_parcels
 from tests.aftersales.acts import add_picture, everything
 from tests.aftersales.returning import (
@@ -116,13 +116,14 @@ def test_return_in_the_parcel_that_had_brought_the_goods_is_followed(
     goods: World, merchant: Merchant
 ) -> None:
     aftersale_no = awaited(merchant)
-    report(merchant, aftersale_no, "SF-M-1")
+    report(merchant, aftersale_no)
+    Shipment.objects.update(waybill_no="BACK-1")  # corrected since
 
-    hear("SF-M-1", "returned")
+    hear("BACK-1", "returned")
     follow_changed_parcels()
 
     assert ClaimParcel.objects.get().status == "returned"
-    shown = tracking(merchant, "SF-M-1").json()
+    shown = tracking(merchant, "BACK-1").json()
     assert len(shown["shipment_nos"]) == 1
 
 

@@ -15,6 +15,7 @@ from django.test import Client, RequestFactory
 from django.utils.datastructures import MultiValueDict
 from PIL import Image
 
+from aftersales.errors import NO_SUCH_PICTURE
 from aftersales.forms.pictures import ClaimPicturesField
 from aftersales.models import Claim, ClaimNote, ClaimPicture
 from aftersales.picture_links import links, links_on_page
@@ -28,7 +29,7 @@ from aftersales.services.pictures import (
 )
 from openplatform.core import clock
 from openplatform.core.background import LOOPS
-from openplatform.core.errors import NotFound, Refusal, TooManyItems
+from openplatform.core.errors import Refusal, TooManyItems
 from openplatform.core.locking import NotInTransaction, transactional
 from openplatform.core.uploads.files import ReceivedFile
 from openplatform.core.uploads.storage import sweep_files
@@ -162,7 +163,7 @@ def test_nothing_is_attached_when_one_is_unknown_used_foreign_or_named_twice(
     assert pointers(refusal.value) == [
         ("not_found", f"/pictures/{index}") for index in (1, 2, 3, 4)
     ]
-    assert {str(fault.detail) for fault in refusal.value.faults} == {str(NotFound.title)}
+    assert {str(fault.detail) for fault in refusal.value.faults} == {str(NO_SUCH_PICTURE)}
     assert {str(fault.facts) for fault in refusal.value.faults} == {"{}"}
     assert used(claim) == [(spent, "claim", None, 1)]
 

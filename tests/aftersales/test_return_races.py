@@ -28,7 +28,7 @@ from openplatform.connectors.parcels import ParcelStatus
 from openplatform.core import clock
 from openplatform.core.errors import Refusal
 from openplatform.messaging.models import Mail
-from orders.models import OrderLine
+from orders.models import OrderLine, Shipment
 from orders.services.parcel_following import follow_changed_parcels
 from tests.aftersales.acts import OPERATOR, claim_of, file_for_return, line_numbers
 from tests.aftersales.returning import (
@@ -200,7 +200,8 @@ def test_nobody_deadlocks_when_a_parcel_of_order_and_claim_moves_while_it_is_ins
     acme: Merchant,
 ) -> None:
     aftersale_no = awaited(acme)
-    report(acme, aftersale_no, "SF-M-1")  # the one in which the goods had gone out
+    report(acme, aftersale_no)
+    Shipment.objects.update(waybill_no="BACK-1")  # corrected since, and is the same parcel
     receive(aftersale_no)
     TrackedParcel.objects.update(status=ParcelStatus.RETURNED, follow_at=clock.now(), version=9)
 

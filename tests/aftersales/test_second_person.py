@@ -21,6 +21,7 @@ from aftersales.services.transitions import Actor, Side
 from openplatform.approvals.errors import AlreadyDecided, AlreadyWaiting, SecondPersonNeeded
 from openplatform.approvals.models import Approval
 from openplatform.approvals.pages import amount_of
+from openplatform.approvals.selectors import why_outdated
 from openplatform.approvals.services import deciding as approvals
 from openplatform.audit.models import AuditEntry
 from openplatform.core import clock
@@ -153,8 +154,23 @@ def test_refund_is_made_as_decided_when_the_second_person_agrees(
     ]
     assert line_numbers(part) == (0, 6, 6, 0, 0, "51.00")
     assert stock_numbers() == (50, 0, 0)
-    assert claim_of(claim).decided_by == "second"
+    assert claim_of(claim).decided_by == "first, second"
+    shown = merchant.api.get(f"/aftersales/{claim['aftersale_no']}")
+    assert shown.status_code == 200
+    assert "first" not in shown.content.decode()
+    assert "second" not in shown.content.decode()
     require_conserved()
+
+
+def test_names_are_cut_when_both_are_as_long_as_names_can_be(
+    merchant: Merchant, part: str, second: User
+) -> None:
+    claim = file(merchant, part, {1: 6})
+    approval = asked_for(claim, make_staff("f" * 150))
+
+    carry_out(approval, second)
+
+    assert claim_of(claim).decided_by == "f" * 150
 
 
 def test_large_return_is_awaited_when_the_second_person_agrees(
@@ -244,7 +260,10 @@ def test_nothing_is_refunded_when_the_claim_has_ended_meanwhile(
     approval.refresh_from_db()
     assert approval.status == "pending"
     assert describe_claim(approval)[-1][0] == "Outdated"
+    assert why_outdated(approval) == "The claim has ended: this can only be rejected"
     approvals.reject(approval_id=approval.pk, user=second, reason="Ended.", now=clock.now())
+    approval.refresh_from_db()
+    assert why_outdated(approval) is None
 
 
 def test_second_person_is_told_of_notes_and_carries_it_out_all_the_same(

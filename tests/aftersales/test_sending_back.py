@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from aftersales.errors import AftersaleStateConflict
@@ -11,7 +13,9 @@ from aftersales.services.sending_back import send_back
 from openplatform.audit.models import AuditEntry
 from openplatform.connectors.models import TrackedParcel
 from openplatform.core import clock
-from openplatform.core.errors import DomainError
+from openplatform.core.errors import DomainError, FieldInvalid
+from orders.models import Shipment
+from orders.services.parcel_progress import NUMBER_IN_USE
 from tests.aftersales.acts import OPERATOR, add_picture, claim_of, everything
 from tests.aftersales.returning import (
     Result,
@@ -20,6 +24,7 @@ from tests.aftersales.returning import (
     inspect,
     receive,
     received,
+    report,
 )
 from tests.cast import Merchant, World
 from tests.orders.acts import told
@@ -111,6 +116,66 @@ def test_refused_when_the_parcel_cannot_be_one(
 
     assert [(one.code, one.pointer) for one in refusal.value.faults] == [fault]
     assert everything() == before
+
+
+def test_refused_when_the_number_is_that_of_a_parcel_that_came_back(
+    goods: World, merchant: Merchant
+) -> None:
+    aftersale_no = rejected(merchant)
+    report(merchant, awaited(merchant, number="2"), "BACK-2")
+    before = everything()
+
+    with pytest.raises(FieldInvalid) as refusal:
+        send(aftersale_no, "BACK-2")
+
+    assert (refusal.value.pointer, str(refusal.value.detail)) == (
+        "/waybill_no",
+        "Goods of a claim came back under this number: name the one of the new parcel",
+    )
+    assert everything() == before
+
+
+def test_refused_when_the_number_is_that_of_a_shipment(goods: World, merchant: Merchant) -> None:
+    aftersale_no = rejected(merchant)
+    shipment = Shipment.objects.select_related("carrier").latest("pk")
+    before = everything()
+
+    with pytest.raises(FieldInvalid) as refusal:
+        send(aftersale_no, shipment.waybill_no, shipment.carrier.code)
+
+    assert (refusal.value.pointer, str(refusal.value.detail)) == (
+        "/waybill_no",
+        "An order was shipped under this number: name the one of the new parcel",
+    )
+    assert everything() == before
+
+
+def test_goods_of_two_claims_go_back_in_one_parcel(goods: World, merchant: Merchant) -> None:
+    numbers = []
+    for number in ("1", "2"):
+        numbers.append(received(merchant, number=number))
+        inspect(numbers[-1], {1: InspectedLine(1, 1, Result.DAMAGED)})
+
+    for aftersale_no in numbers:
+        send(aftersale_no, "BOTH-1")
+
+    assert [claim_of(one).parcels.get(direction="send_back").waybill_no for one in numbers] == [
+        "BOTH-1", "BOTH-1",
+    ]  # fmt: skip
+
+
+def test_number_is_taken_when_its_carrier_gave_it_long_ago(
+    goods: World, merchant: Merchant
+) -> None:
+    aftersale_no = rejected(merchant)
+    shipment = Shipment.objects.select_related("carrier").latest("pk")
+    Shipment.objects.filter(pk=shipment.pk).update(
+        shipped_at=clock.now() - NUMBER_IN_USE - timedelta(seconds=1)
+    )
+
+    send(aftersale_no, shipment.waybill_no, shipment.carrier.code)
+
+    assert claim_of(aftersale_no).parcels.filter(waybill_no=shipment.waybill_no).count() == 1
 
 
 def test_refused_when_nothing_is_to_be_sent_back(goods: World, merchant: Merchant) -> None:

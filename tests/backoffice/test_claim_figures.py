@@ -322,3 +322,11 @@ def test_days_are_written_as_far_as_there_is_room(count: int, labels: int) -> No
 
     assert len(chart.labels) == labels
     assert chart.bars[-1].x + chart.bars[-1].width <= chart.right
+
+
+def test_heads_of_numbers_may_wrap_so_that_a_table_is_not_cut(refunded: None, boss: Client) -> None:
+    with time_machine.travel(NOW):
+        page = text_of(boss.get(URL, MARCH, headers={"Accept-Language": "en"}))
+
+    [head] = [part for part in page.split("<th ") if ">Refund of goods</th>" in part][:1]
+    assert "whitespace-nowrap" not in head.partition(">")[0]

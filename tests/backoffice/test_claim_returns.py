@@ -10,7 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import localtime
 
-from aftersales.models import Claim, ClaimParcel
+from aftersales.inspections import InspectedLine
+from aftersales.models import Claim, ClaimLine, ClaimParcel
+from aftersales.services.deciding import ApprovedLine
 from openplatform.audit.models import AuditEntry
 from tests.aftersales.acts import claim_of, everything, file_for_return, shipped_part
 from tests.aftersales.returning import (
@@ -70,6 +72,32 @@ def test_goods_are_received_when_they_were_counted(clerk: Client, merchant: Merc
     ]
     [entry] = AuditEntry.objects.filter(action="receive_return")
     assert (entry.actor, entry.after["received_units"]) == ("clerk", {"A": 2, "B": 1})
+
+
+@pytest.mark.parametrize("act", ["enter_waybill", "receive"])
+def test_head_shows_what_was_approved_when_less_was_than_asked_for(
+    clerk: Client, merchant: Merchant, act: str
+) -> None:
+    aftersale_no = awaited(merchant, {"A": 2, "B": 3}, lines={1: ApprovedLine(1)})
+
+    page = clerk.get(url_of(act, aftersale_no))
+
+    facts = {str(label): value for label, value in page.context["facts"]}
+    assert (facts["approved units"], facts["refund"]) == ("A × 1", "10.00")
+    assert "units" not in facts
+    assert "amount" not in facts
+
+
+def test_head_shows_what_was_approved_when_goods_are_sent_back(
+    clerk: Client, merchant: Merchant
+) -> None:
+    aftersale_no = received(merchant)
+    inspect(aftersale_no, {1: InspectedLine(1, 1, ClaimLine.Inspection.DAMAGED)})
+
+    page = clerk.get(url_of("send_back", aftersale_no))
+
+    facts = {str(label): value for label, value in page.context["facts"]}
+    assert (facts["approved units"], facts["refund"]) == ("A × 2", "10.00")
 
 
 def test_goods_are_received_when_nobody_told_of_a_parcel(clerk: Client, merchant: Merchant) -> None:

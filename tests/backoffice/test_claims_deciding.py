@@ -207,8 +207,12 @@ def test_new_preview_is_shown_when_the_claim_has_changed_since(
 
     again = confirm(boss, url, page, form(), confirmed="1")
 
-    assert shown(again) == ["The numbers have changed since the preview; look at them again"]
+    assert shown(again) == ["The claim has changed since the preview; look at it again"]
     assert again.context["look"].fingerprint != page.context["look"].fingerprint
+    assert [note.text for note in again.context["form"].newest_notes] == ["Hurry."]
+    assert "Hurry." in again.content.decode()
+    unconfirmed = confirm(boss, url, page, form())
+    assert shown(unconfirmed) == ["The claim has changed since the preview; look at it again"]
     assert everything() == before
 
 
@@ -279,6 +283,102 @@ def test_second_person_is_waited_for_when_the_refund_is_large(
     acts = [one["path"].rpartition("/")[0] for one in waiting.context["actions_detail"]]
     assert [act.rpartition("/")[2] for act in acts] == ["reject", "note"]
     assert [vars(row)["is_waiting"] for row in _queue(boss, "second_person")] == [True]
+
+
+def test_nobody_is_waited_for_when_the_claim_has_ended(
+    boss: Client, staff: Staff, merchant: Merchant, claim: Claim, settings: Any
+) -> None:
+    settings.AFTERSALE_SECOND_PERSON_ABOVE = claim.refund_amount - 1
+    url = url_of("approve", claim)
+    confirm(boss, url, boss.post(url, form()), form(), confirmed="1")
+    approval = Approval.objects.get()
+    second = staff(
+        "aftersales.decide_large_claim", "aftersales.view_claim", "approvals.view_approval"
+    )
+    page_url = reverse("admin:approvals_approval_change", args=(approval.pk,))
+    approve_url = reverse("admin:approvals_approval_approve", args=(approval.pk,))
+    assert approve_url in second.get(page_url).content.decode()
+    assert merchant.api.post(f"/aftersales/{claim.aftersale_no}/cancel").status_code == 200
+    before = everything()
+
+    assert b'id="waiting"' not in boss.get(url_of("change", claim)).content
+    listed = boss.get(reverse("admin:aftersales_claim_changelist")).content.decode()
+    rows = listed.partition('id="result_list"')[2].partition("</table>")[0]
+    assert ("Cancelled" in rows, "Waits for a second person" in rows) == (True, False)
+    page = second.get(page_url).content.decode()
+    assert approve_url not in page
+    assert reverse("admin:approvals_approval_reject", args=(approval.pk,)) in page
+    for answer in (second.get(approve_url, follow=True), second.post(approve_url, follow=True)):
+        assert answer.redirect_chain == [(page_url, 302)]
+        assert shown(answer) == ["The claim has ended: this can only be rejected"]
+    assert everything() == before
+
+
+def test_refusal_of_no_field_stands_alone_on_a_page(
+    boss: Client, staff: Staff, merchant: Merchant, settings: Any
+) -> None:
+    settings.AFTERSALE_SECOND_PERSON_ABOVE = 5
+    claim = claim_of(file_for_return(merchant, shipped_part(merchant)))
+    url, fields = url_of("approve", claim), {"units_1": 1, "amount_1": "", "freight_amount": ""}
+    confirm(boss, url, boss.post(url, fields), fields, confirmed="1")
+    warehouse = claim.suborder.warehouse
+    warehouse.return_address = ""
+    warehouse.save(update_fields=["return_address"])
+    second = staff("aftersales.decide_large_claim", "approvals.view_approval")
+
+    page = second.post(
+        reverse("admin:approvals_approval_approve", args=(Approval.objects.get().pk,))
+    )
+
+    assert "The warehouse north has no address for returns" in page.content.decode()
+    assert "Please correct the error below" not in page.content.decode()
+
+
+def test_both_who_decided_are_on_the_claim(
+    boss: Client, staff: Staff, merchant: Merchant, claim: Claim, settings: Any
+) -> None:
+    settings.AFTERSALE_SECOND_PERSON_ABOVE = claim.refund_amount - 1
+    url = url_of("approve", claim)
+    confirm(boss, url, boss.post(url, form()), form(), confirmed="1")
+    second = staff("aftersales.decide_large_claim", "approvals.view_approval")
+
+    second.post(reverse("admin:approvals_approval_approve", args=(Approval.objects.get().pk,)))
+
+    claim.refresh_from_db()
+    first, _comma, other = claim.decided_by.partition(", ")
+    assert (first, other != "", other != "boss") == ("boss", True, True)
+    assert f"· {claim.decided_by}</dd>" in boss.get(url_of("change", claim)).content.decode()
+
+
+def test_thousands_are_separated_in_the_list_on_the_bar_and_in_the_timeline(
+    boss: Client, merchant: Merchant, part_no: str, settings: Any
+) -> None:
+    settings.AFTERSALE_SECOND_PERSON_ABOVE = 5
+    claim = claim_of(file(merchant, part_no, {1: 1}))
+    url = url_of("approve", claim)
+    fields = {"units_1": 1, "amount_1": "", "freight_amount": "", "note": ""}
+    confirm(boss, url, boss.post(url, fields), fields, confirmed="1")
+    Claim.objects.filter(pk=claim.pk).update(refund_amount="1234.50", goods_refund_amount="1234.50")
+    approval = Approval.objects.get()
+    approval.data["amount"] = "1234.50"
+    approval.save(update_fields=["data"])
+
+    assert ">1,234.50<" in boss.get(
+        reverse("admin:aftersales_claim_changelist")
+    ).content.decode().replace("\n", "").replace(" ", "")
+    page = boss.get(url_of("change", claim)).content.decode()
+    assert "boss approved 1,234.50 on" in page
+    assert ">9,916.00<" in page
+
+
+def test_empty_queue_says_that_no_claim_waits(boss: Client) -> None:
+    url = reverse("admin:aftersales_claim_changelist")
+
+    assert "No claim waits here" in boss.get(url, {"queue": "decide"}).content.decode()
+    assert (
+        "No claim waits here" not in boss.get(url, {"queue": "decide", "q": "x"}).content.decode()
+    )
+    assert "No claim waits here" not in boss.get(url).content.decode()
 
 
 def test_waiting_claim_is_not_approved_again(boss: Client, claim: Claim, settings: Any) -> None:

@@ -54,7 +54,7 @@ def choose(client: Client, act: str, claims: list[Claim]) -> Any:
 def send(client: Client, url: str, page: Any, note: str) -> Any:
     form = page.context["form"]
     hidden = {name: form[name].value() for name in ("chosen", "amounts") if name in form.fields}
-    return client.post(url, {**hidden, "note": note})
+    return client.post(url, {**hidden, "note": note, "confirmed": "on"})
 
 
 def outcomes(page: Any) -> list[tuple[str, str, bool]]:
@@ -93,6 +93,30 @@ def test_each_claim_is_approved_as_asked(boss: Client, claims: list[Claim]) -> N
     assert "Done: 3. Refused: 0." in done.content.decode()
 
 
+def test_nothing_is_approved_when_it_is_not_confirmed(boss: Client, claims: list[Claim]) -> None:
+    page = choose(boss, "approve_chosen", claims)
+    form = page.context["form"]
+    before = everything()
+
+    again = boss.post(APPROVE, {name: form[name].value() for name in ("chosen", "amounts")})
+
+    assert str(form["confirmed"].label) == (
+        "I know that 50.00 goes back at once, and that it cannot be undone."
+    )
+    assert again.context["form"].errors == {"confirmed": ["Tick the box to go on"]}
+    assert everything() == before
+
+
+def test_nothing_is_confirmed_when_nothing_goes_back_at_once(
+    boss: Client, claims: list[Claim], settings: Any
+) -> None:
+    settings.AFTERSALE_SECOND_PERSON_ABOVE = 5
+    page = choose(boss, "approve_chosen", claims)
+
+    assert "confirmed" not in page.context["form"].fields
+    assert "confirmed" not in choose(boss, "reject_chosen", claims).context["form"].fields
+
+
 def test_others_are_decided_when_one_was_in_the_meantime(boss: Client, claims: list[Claim]) -> None:
     page = choose(boss, "approve_chosen", claims)
     reject({"aftersale_no": claims[0].aftersale_no})
@@ -116,7 +140,7 @@ def test_claim_that_changed_since_it_was_looked_at_is_left(
     done = send(boss, APPROVE, page, "")
 
     assert outcomes(done)[0][1:] == (
-        "The numbers have changed since the preview; look at them again", True,
+        "The claim has changed since the preview; look at it again", True,
     )  # fmt: skip
     assert claim_of(number).status == "submitted"
 

@@ -12,8 +12,10 @@ register = template.Library()
 
 
 @register.filter
-def amount(value: Decimal | int | None) -> str:
-    """``12,345.60``; whole numbers stay whole; nothing is zero."""
+def amount(value: Decimal | int | str | None) -> str:
+    """``12,345.60``; whole numbers stay whole; nothing is zero; a text is what documents hold."""
+    if isinstance(value, str):
+        value = Decimal(value)
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value or Decimal(0):,.2f}"
