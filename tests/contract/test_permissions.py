@@ -5,13 +5,15 @@ An endpoint that is not in ``CALLS`` fails :func:`test_every_operation_is_in_the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from gzip import compress
 from typing import Any
 
 import pytest
+from django.db import transaction
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import ApiKey, Partner
 from accounts.services.keys import create_key
@@ -21,7 +23,7 @@ from openplatform.regions.models import RegionLibrary
 from tests.accounts.pictures import make_png
 from tests.aftersales.acts import claim_body, file, make_reasons, paid_part, set_return_addresses
 from tests.aftersales.returning import awaited
-from tests.cast import BEIJING, Api, Merchant, World, order_body
+from tests.cast import BEIJING, Api, Merchant, World, make_merchant, order_body
 from tests.contract.endpoints import Endpoint, list_endpoints
 from tests.messaging.hooks import URL, make_endpoint, take, tell_orders
 from tests.orders.acts import pay, place, ship
@@ -143,34 +145,70 @@ NOTHING = dict.fromkeys(
 )
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What all tests of this module look at: each gives back what it changes."""
+
+    merchant: Merchant
+    stranger: Merchant
+    things: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def stage(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
+    """Made once, in a transaction around those of the tests."""
+    with django_db_blocker.unblock():
+        around = transaction.atomic()
+        around._from_testcase = True  # type: ignore[attr-defined] # services may begin their own in it
+        with around:
+            merchant, world = make_merchant("acme"), World()
+            world.open_pool_to(merchant)
+            yield Stage(merchant, make_merchant("stranger"), make_things(world, merchant))
+            transaction.set_rollback(True)
+
+
 @pytest.fixture
-def things(request: pytest.FixtureRequest, shop: World, merchant: Merchant) -> dict[str, str]:
-    """One of each: an open order, a paid and shipped one, a top-up, an address library, a webhook
-    endpoint to which a message is on its way; for operations on claims, one that was filed and one
-    whose goods are awaited.
+def merchant(stage: Stage, db: None) -> Merchant:
+    """Whose things they are."""
+    return stage.merchant
+
+
+@pytest.fixture
+def stranger(stage: Stage, db: None) -> Merchant:
+    """Another merchant, who must see nothing of it."""
+    return stage.stranger
+
+
+@pytest.fixture
+def things(stage: Stage, db: None) -> dict[str, str]:
+    """One of each, by the names that ``CALLS`` has for them."""
+    return stage.things
+
+
+def make_things(world: World, merchant: Merchant) -> dict[str, str]:
+    """An open order, a paid and shipped one, a top-up, an address library, a webhook endpoint to
+    which a message is on its way, a claim that was filed, and one whose goods are awaited.
     """
     RegionLibrary.objects.create(version="test", file=compress(b"code"), loaded_at=clock.now())
-    shop.make_sku("A", price="10.00", north=50)
+    world.make_sku("A", price="10.00", north=50)
     paid = pay(merchant, "M-1")
     shipment = ship(paid["suborders"][0]["order_no"])
     top_up = merchant.api.post("/account/top-ups", {**TOP_UP, "reference": "R-1"}).json()
     endpoint = make_endpoint(merchant)
     tell_orders(merchant, 1)
     first, *_rest = take(endpoint)
-    claims = {}
-    if "aftersale" in request.node.callspec.params["endpoint"].path:
-        make_reasons()
-        set_return_addresses()
-        filed = file(merchant, paid_part(merchant, "M-3"), merchant_aftersale_no="R-3")
-        claims = {"claim": filed["aftersale_no"], "returning": awaited(merchant, number="4")}
+    make_reasons()
+    set_return_addresses()
+    filed = file(merchant, paid_part(merchant, "M-3"), merchant_aftersale_no="R-3")
     return {
-        **claims,
         "open": place(merchant, "M-2")["order_no"],
         "paid": paid["order_no"],
         "shipment": shipment.shipment_no,
         "top_up": top_up["top_up_no"],
         "endpoint": endpoint.endpoint_id,
         "message": first.message_id,
+        "claim": filed["aftersale_no"],
+        "returning": awaited(merchant, number="4"),
     }
 
 
