@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 
@@ -33,6 +35,13 @@ TRIAL = reverse("admin:aftersales_approvalrule_trial")
 KEEPER = ("aftersales.view_reason", "aftersales.add_reason", "aftersales.change_reason")
 TRIER = ("aftersales.view_approvalrule", "aftersales.view_claim")
 REFUND, RETURN = ClaimType.REFUND.value, ClaimType.RETURN_REFUND.value
+
+
+@pytest.fixture(autouse=True)
+def _reasons_of_a_new_platform(db: None) -> None:
+    """Those of the migration, whatever tests that commit have emptied."""
+    Reason.objects.all().delete()
+    import_module("aftersales.migrations.0003_reasons").add_reasons(apps, None)
 
 
 @pytest.fixture
