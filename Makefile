@@ -9,7 +9,7 @@ DEVELOPMENT := $(VENV)/development.stamp
 MANAGE := $(BIN)/python manage.py
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11
-CODE := accounts aftersales catalog orders openplatform tests manage.py
+CODE := accounts aftersales catalog orders openplatform reconciliation tests manage.py
 
 # What `check --deploy` looks at is how production would start; it connects to nothing.
 RANDOM_KEY := $(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))'

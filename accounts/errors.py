@@ -49,6 +49,12 @@ class SpendingCapExceeded(DomainError):
     title = _("The order would exceed the spending cap of the day")
 
 
+class AccountOverdue(DomainError):
+    code = "account_overdue"
+    status = 402
+    title = _("A bill is overdue; orders can be placed once it is paid")
+
+
 class TooManyOpenOrders(DomainError):
     code = "too_many_open_orders"
     status = 429

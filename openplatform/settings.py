@@ -119,6 +119,7 @@ INSTALLED_APPS = [
     "catalog",
     "orders",
     "aftersales",
+    "reconciliation",
 ]
 MIDDLEWARE = [
     "openplatform.core.api.middleware.RequestMiddleware",
@@ -189,6 +190,15 @@ AFTERSALE_ANSWER_DAYS = read_int("AFTERSALE_ANSWER_DAYS", 7, minimum=1)
 AFTERSALE_RETURN_DAYS = read_int("AFTERSALE_RETURN_DAYS", 7, minimum=2)
 # A refund above it takes the decision of a second person.
 AFTERSALE_SECOND_PERSON_ABOVE = read_amount("AFTERSALE_SECOND_PERSON_ABOVE", "2000.00")
+
+# Statements of a day, and on the first of a month of the month before, are made from this hour on.
+STATEMENT_HOUR = read_int("STATEMENT_HOUR", 2, minimum=0)
+# Days in which a bill is to be paid where nothing else was agreed, and before which it is called to
+# mind
+BILL_PAYMENT_DAYS = read_int("BILL_PAYMENT_DAYS", 15, minimum=1)
+BILL_REMINDER_DAYS = read_int("BILL_REMINDER_DAYS", 3, minimum=0)
+# The rate at which freight is invoiced: as the goods that it comes with.
+INVOICE_FREIGHT_TAX_RATE = read_amount("INVOICE_FREIGHT_TAX_RATE", "0.13")
 
 # Static files
 STATIC_URL = "static/"
@@ -263,6 +273,9 @@ SPECTACULAR_SETTINGS = {
         "ParcelStatus": "openplatform.connectors.parcels.ParcelStatus.choices",
         "ClaimStatus": "aftersales.states.ClaimStatus.choices",
         "ClaimType": "aftersales.models.claims.ClaimType.choices",
+        "PaperStatus": "reconciliation.states.PaperStatus.choices",
+        "BillStatus": "reconciliation.states.BillStatus.choices",
+        "InvoiceStatus": "reconciliation.states.InvoiceStatus.choices",
         "WebhookEndpointStatus": "openplatform.messaging.api.events.ENDPOINT_STATUSES",
         "WebhookDisabledReason": "openplatform.messaging.api.events.DISABLED_REASONS",
         "WantedWebhookEndpointStatus": "openplatform.messaging.api.requests.WANTED_STATUSES",

@@ -16,6 +16,7 @@ PARTNER_API = [  # the busiest first: they are tried one after the other
     path("", include("catalog.api.urls")),
     path("", include("accounts.api.urls")),
     path("", include("aftersales.api.urls")),
+    path("", include("reconciliation.api.urls")),
     path("", include("openplatform.regions.api.urls")),
     path("", include("openplatform.messaging.api.urls")),
     path("", include("openplatform.connectors.api.urls")),

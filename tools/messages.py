@@ -35,7 +35,7 @@ from django.utils.translation.template import templatize  # noqa: E402 - as abov
 
 LANGUAGE = "zh_Hans"
 CATALOGUE = BASE / "openplatform" / "backoffice" / "locale" / LANGUAGE / "LC_MESSAGES" / "django.po"
-CODE = ("openplatform", "accounts", "catalog", "orders", "aftersales")
+CODE = ("openplatform", "accounts", "catalog", "orders", "aftersales", "reconciliation")
 KEYWORDS = {
     "_": None,
     "gettext": None,

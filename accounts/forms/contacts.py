@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     Topic.ENDPOINT_FAILING: _("messages do not reach the partner's system"),
     Topic.CLAIM_DUE: _("an answer or a return is awaited, and the time for it is nearly over"),
     Topic.STATEMENT_READY: _("a period is closed, and its files can be fetched"),
+    Topic.BILL_DUE: _("a bill was issued, is due soon, or is overdue"),
     Topic.BOOKS_DIFFER: _("the daily proof of all wallets found a difference"),
 }
 

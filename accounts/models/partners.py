@@ -50,6 +50,21 @@ class Partner(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Over all keys; left empty, the platform's limit holds"),
     )
+    payment_days = models.PositiveSmallIntegerField(
+        _("payment days"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+        help_text=_(
+            "In which a bill for the credit line is to be paid; left empty, the platform's hold"
+        ),
+    )
+    orders_while_overdue = models.BooleanField(
+        _("may order while a bill is overdue"), default=False, db_default=False
+    )
+    has_overdue_bill = models.BooleanField(
+        _("has an overdue bill"), default=False, db_default=False, editable=False
+    )
     created_at = models.DateTimeField(_("created at"), db_default=Now())
 
     class Meta:
@@ -64,6 +79,9 @@ class Partner(models.Model):
             models.CheckConstraint(
                 condition=models.Q(requests_per_minute__gte=1),
                 name="partner_requests_per_minute_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(payment_days__range=(1, 365)), name="partner_payment_days_range"
             ),
         ]
 
@@ -86,6 +104,7 @@ class Contact(models.Model):
         ENDPOINT_FAILING = "endpoint_failing", _("Webhook endpoint failing")
         CLAIM_DUE = "claim_due", _("Claim about to end")
         STATEMENT_READY = "statement_ready", _("Statement ready")
+        BILL_DUE = "bill_due", _("Bill issued, due or overdue")
         BOOKS_DIFFER = "books_differ", _("Books do not agree (our own side)")
 
     class Language(models.TextChoices):

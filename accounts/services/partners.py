@@ -107,7 +107,5 @@ def register_partner(
     if credit_limit:
         terms.ask_for(terms.CREDIT_LIMIT, partner, credit_limit, reason=OPENED, user=user)
     if alert_threshold:
-        terms.ask_or_set(
-            terms.ALERT_THRESHOLD, partner, alert_threshold, reason=OPENED, user=user, now=now
-        )
+        terms.ask_or_set(terms.ALERT_THRESHOLD, partner, alert_threshold, reason=OPENED, user=user)
     return partner

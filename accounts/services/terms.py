@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.messages import publish_account
@@ -45,7 +46,7 @@ def change_credit_limit(
     :raises FieldInvalid: for a negative amount, parts of a cent, a trillion, or no change.
     :raises AlreadyWaiting: while another change of this credit line waits.
     """
-    return _change(CREDIT_LIMIT, partner_code, credit_limit, reason=reason, user=user, now=now)
+    return _change(CREDIT_LIMIT, partner_code, credit_limit, reason=reason, user=user)
 
 
 @transactional
@@ -56,9 +57,7 @@ def change_alert_threshold(
 
     :raises NotFound, FieldRequired, FieldInvalid, AlreadyWaiting: as for the credit line.
     """
-    return _change(
-        ALERT_THRESHOLD, partner_code, alert_threshold, reason=reason, user=user, now=now
-    )
+    return _change(ALERT_THRESHOLD, partner_code, alert_threshold, reason=reason, user=user)
 
 
 @transactional
@@ -146,7 +145,7 @@ def change_status(
 
 
 def ask_or_set(
-    name: str, partner: Partner, amount: Decimal, *, reason: str, user: User, now: datetime
+    name: str, partner: Partner, amount: Decimal, *, reason: str, user: User
 ) -> Approval | None:
     """Step: set one of the two terms, or ask a second person when the change is a large one.
 
@@ -159,7 +158,7 @@ def ask_or_set(
     current: Decimal = getattr(wallet, name)
     change = max(abs(amount - current), abs(amount - _agreed(name, partner)))
     if change <= settings.SECOND_PERSON_ABOVE:
-        set_term(name, partner, amount, reason=reason, actor=user.get_username(), now=now)
+        set_term(name, partner, amount, reason=reason, actor=user.get_username())
         return None
     return ask_for(name, partner, amount, reason=reason, user=user)
 
@@ -191,9 +190,7 @@ def ask_for(name: str, partner: Partner, amount: Decimal, *, reason: str, user: 
     return approval
 
 
-def set_term(
-    name: str, partner: Partner, amount: Decimal, *, reason: str, actor: str, now: datetime
-) -> None:
+def set_term(name: str, partner: Partner, amount: Decimal, *, reason: str, actor: str) -> None:
     """Step: set one of the two terms, under the lock of the wallet; the partner is told, and warned
     when that puts what is available under its threshold.
     """
@@ -212,7 +209,7 @@ def set_term(
             limit_after=amount,
             reason=reason,
             actor=actor,
-            created_at=now,
+            created_at=Now(),  # under the wallet's lock, as the ledger's: days are cut by it
         )
     _record(
         f"change_{name}",
@@ -236,19 +233,18 @@ def apply_term(approval: Approval, *, values: Mapping[str, Any], actor: str, now
         Decimal(approval.data["after"]),
         reason=approval.reason,
         actor=actor,
-        now=now,
     )
 
 
 def _change(
-    name: str, partner_code: str, amount: Decimal, *, reason: str, user: User, now: datetime
+    name: str, partner_code: str, amount: Decimal, *, reason: str, user: User
 ) -> Approval | None:
     require_reason(reason)
     amount = exact_amount(amount, pointer=f"/{name}", minimum=money.ZERO)
     partner = lock_partner(code=partner_code)
     if getattr(Wallet.objects.get(pk=partner.pk), name) == amount:
         raise FieldInvalid(_("That is how it is already"), pointer=f"/{name}")
-    return ask_or_set(name, partner, amount, reason=reason, user=user, now=now)
+    return ask_or_set(name, partner, amount, reason=reason, user=user)
 
 
 def _agreed(name: str, partner: Partner) -> Decimal:

@@ -93,9 +93,7 @@ class PartnerImporter(Importer):
 
     def finish(self) -> None:
         add_assignments(partners=self._receivers, now=self.context.now)
-        set_alert_thresholds(
-            thresholds=self._thresholds, actor=self.context.actor, now=self.context.now
-        )
+        set_alert_thresholds(thresholds=self._thresholds, actor=self.context.actor)
 
 
 PARTNERS = Resource(

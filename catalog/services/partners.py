@@ -107,12 +107,10 @@ def update_partner(*, partner: Partner, name: str, email: str | None = None) -> 
     return bool(changed)
 
 
-def set_alert_thresholds(*, thresholds: Mapping[int, Decimal], actor: str, now: datetime) -> None:
+def set_alert_thresholds(*, thresholds: Mapping[int, Decimal], actor: str) -> None:
     """Step: when partners (by id) are warned. No money moves, but wallets are locked: in order of
     partner, and last.
     """
     require_transaction()
     for partner in Partner.objects.filter(pk__in=thresholds).order_by("pk"):
-        set_term(
-            ALERT_THRESHOLD, partner, thresholds[partner.pk], reason="import", actor=actor, now=now
-        )
+        set_term(ALERT_THRESHOLD, partner, thresholds[partner.pk], reason="import", actor=actor)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 # Everybody of the back office sees what is in these.
 SEEN_APPS = (
     "accounts", "aftersales", "approvals", "audit", "catalog", "connectors", "messaging", "orders",
-    "regions",
+    "reconciliation", "regions",
 )  # fmt: skip
 
 KEYS = frozenset({"accounts.add_apikey", "accounts.change_apikey"})
@@ -58,6 +58,21 @@ CLAIMS = frozenset(
         "aftersales.change_approvalrule",
     }
 )
+# Having statements made, files compared, differences explained; bills and invoices.
+RECONCILING = frozenset(
+    {
+        "reconciliation.add_statement",
+        "reconciliation.download_statement",
+        "reconciliation.add_reconciliation",
+        "reconciliation.change_reconciliation",
+        "reconciliation.change_columnmapping",
+        "reconciliation.change_bill",
+        "reconciliation.add_invoicetitle",
+        "reconciliation.change_invoicetitle",
+        "reconciliation.add_invoice",
+        "reconciliation.issue_invoice",
+    }
+)
 LARGE_CLAIMS = frozenset({"aftersales.decide_large_claim"})
 
 
@@ -85,7 +100,12 @@ ROLES = (
     ),
     Role(
         name="finance",
-        may=PARTNERS | ENTERING_MONEY | DECIDING_MONEY | LARGE_CLAIMS | {"accounts.add_bookcheck"},
+        may=PARTNERS
+        | ENTERING_MONEY
+        | DECIDING_MONEY
+        | LARGE_CLAIMS
+        | RECONCILING
+        | {"accounts.add_bookcheck"},
         never=KEYS,
     ),
 )

@@ -1,11 +1,11 @@
-"""The part of the worker that runs every registered loop, a thread each."""
+"""Parts of the worker that run loops, a thread each; one of them runs every registered loop."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, ExceptHookArgs, Thread
 
 import structlog
@@ -57,11 +57,16 @@ class _Runner:
 
 
 def run(stopping: Event, beat: Callable[[], None]) -> None:
-    """Run all loops until told to stop. A loop that hangs takes the process along: no thread can
+    """Run all registered loops until told to stop."""
+    run_loops(LOOPS, stopping, beat)
+
+
+def run_loops(loops: Sequence[Loop], stopping: Event, beat: Callable[[], None]) -> None:
+    """Run these loops until told to stop. A loop that hangs takes the process along: no thread can
     be killed, and the worker begins the part anew.
     """
     threading.excepthook = _log_death
-    runners = [_Runner(loop, stopping) for loop in LOOPS]
+    runners = [_Runner(loop, stopping) for loop in loops]
     while not stopping.is_set():
         for runner in runners:
             runner.keep_going()

@@ -15,16 +15,16 @@ from openplatform.messaging.events.schemas import example_of
 from openplatform.messaging.types import TYPES
 from tests.cast import openapi_document, validate
 
-# Those of issues to come register theirs with their apps.
 CONTRACT = {
     "account.balance_low", "account.changed", "account.top_up_rejected", "account.topped_up",
     "aftersale.completed", "aftersale.failed", "aftersale.note_added", "aftersale.reviewed",
-    "aftersale.status_changed", "category.changed", "key.expiring", "order.cancelled",
-    "order.created", "order.expired", "order.split", "order.status_changed", "order.updated",
-    "pool.sku_added", "pool.sku_removed", "price.announced", "price.changed", "regions.changed",
+    "aftersale.status_changed", "bill.issued", "bill.overdue", "category.changed",
+    "invoice.status_changed", "key.expiring", "order.cancelled", "order.created", "order.expired",
+    "order.split", "order.status_changed", "order.updated", "pool.sku_added", "pool.sku_removed",
+    "price.announced", "price.changed", "reconciliation.ready", "regions.changed",
     "shipment.created", "shipment.updated", "sku.off_shelf", "sku.on_shelf", "sku.updated",
-    "stock.changed", "test.ping",
-    "webhook_endpoint.disabled", "webhook_endpoint.failing",
+    "statement.ready", "stock.changed", "test.ping", "webhook_endpoint.disabled",
+    "webhook_endpoint.failing",
 }  # fmt: skip
 PUBLICATIONS = list(list_publications())
 each_publication = pytest.mark.parametrize("publication", PUBLICATIONS, ids=lambda one: one.name)

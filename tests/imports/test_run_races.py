@@ -21,10 +21,9 @@ from django.db.models.functions import Now
 from catalog.imports.categories import CategoryImporter
 from catalog.models import Category
 from openplatform.audit.models import AuditEntry
-from openplatform.core import clock
+from openplatform.core import clock, heartbeats
 from openplatform.imports.errors import ImportStateConflict
 from openplatform.imports.models import ImportRun
-from openplatform.imports.services import running
 from openplatform.imports.services.running import LEASE, run_due_imports
 from tests.imports.runs import checked, confirm, make_user, upload
 from tests.racing import race
@@ -51,7 +50,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Event, Event]]:
         assert go_on.wait(PATIENCE_SECONDS)
 
     monkeypatch.setattr(CategoryImporter, "finish", wait)
-    monkeypatch.setattr(running, "BEAT", 0.05)
+    monkeypatch.setattr(heartbeats, "BEAT", 0.05)
     yield reached, go_on
     go_on.set()
 

@@ -9,14 +9,17 @@ again by people, it looks at every month.
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 
 import structlog
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 
 from openplatform.core import clock
@@ -75,11 +78,14 @@ def store_file(file: CleanFile, *, folder: str, now: datetime) -> str:
 
     :raises KeyError: for a folder that nobody registered.
     """
+    return default_storage.save(_new_name(folder, file.extension, now), ContentFile(file.content))
+
+
+def _new_name(folder: str, extension: str, now: datetime) -> str:
     if folder not in FOLDERS:  # nothing would ever sweep it
         raise KeyError(folder)
     month = now.astimezone(PLATFORM_ZONE).strftime("%Y/%m")
-    name = f"{folder}/{month}/{random_text(NAME_LENGTH)}.{file.extension}"
-    return default_storage.save(name, ContentFile(file.content))
+    return f"{folder}/{month}/{random_text(NAME_LENGTH)}.{extension}"
 
 
 @contextmanager
@@ -91,6 +97,31 @@ def storing(file: CleanFile, *, folder: str, now: datetime) -> Iterator[str]:
     except BaseException:
         delete_quietly(name)
         raise
+
+
+@contextmanager
+def storing_path(path: Path, *, extension: str, folder: str, now: datetime) -> Iterator[str]:
+    """The same for a file that we made on this host's disk, however large; piece by piece."""
+    with path.open("rb") as content:
+        name = default_storage.save(_new_name(folder, extension, now), File(content))
+    try:
+        yield name
+    except BaseException:
+        delete_quietly(name)
+        raise
+
+
+@contextmanager
+def local_copy(name: str) -> Iterator[Path]:
+    """A stored file on this host's disk, for as long as the block runs.
+
+    :raises FileNotFoundError: when it is gone.
+    """
+    with tempfile.TemporaryDirectory(prefix="copy-") as folder:
+        copy = Path(folder) / "file"
+        with default_storage.open(name) as stored, copy.open("wb") as out:
+            shutil.copyfileobj(stored, out)
+        yield copy
 
 
 @contextmanager

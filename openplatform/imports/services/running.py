@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Event, Thread
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import structlog
-from django.core.files.storage import default_storage
-from django.db import Error, connection
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from openplatform.core import clock, errors
-from openplatform.core.background import note_progress
 from openplatform.core.errors import TemporarilyUnavailable
+from openplatform.core.heartbeats import Heartbeat
 from openplatform.core.locking import transactional
 from openplatform.core.statements import send
+from openplatform.core.uploads.storage import local_copy
 from openplatform.imports.errors import (
     ImportNeedsConfirmation,
     ImportRefused,
@@ -39,7 +32,6 @@ from openplatform.imports.states import RunStatus
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=60)  # renewed with every beat
-BEAT = 1.0  # seconds
 PAUSE_WHEN_BUSY = timedelta(seconds=20)
 MAX_ATTEMPTS = 5
 
@@ -93,7 +85,7 @@ def run_due_imports() -> int:
 
 def _work(run: ImportRun) -> None:
     try:
-        with _local_copy(run) as file, _Heartbeat(run) as heartbeat:
+        with local_copy(run.file) as file, _heartbeat_of(run) as heartbeat:
             if run.status == RunStatus.CHECKING:
                 _check(run, file, heartbeat)
             else:
@@ -104,7 +96,7 @@ def _work(run: ImportRun) -> None:
         _fail(run, _("Files of this kind are not imported any more"))
 
 
-def _check(run: ImportRun, file: Path, heartbeat: _Heartbeat) -> None:
+def _check(run: ImportRun, file: Path, heartbeat: Heartbeat) -> None:
     try:
         report = import_file(
             resource=run.resource,
@@ -121,7 +113,7 @@ def _check(run: ImportRun, file: Path, heartbeat: _Heartbeat) -> None:
         _end(run, to=RunStatus.CHECKED, **_told_by(report), checked_at=clock.now())
 
 
-def _write(run: ImportRun, file: Path, heartbeat: _Heartbeat) -> None:
+def _write(run: ImportRun, file: Path, heartbeat: Heartbeat) -> None:
     assert run.confirmed_by is not None  # noqa: S101 - a constraint
     try:
         import_file(
@@ -189,56 +181,8 @@ def _ended() -> dict[str, Any]:
     return {"due_at": None, "ended_at": clock.now()}
 
 
-@contextmanager
-def _local_copy(run: ImportRun) -> Iterator[Path]:
-    """The stored file on this host's disk, for as long as the block runs.
+def _heartbeat_of(run: ImportRun) -> Heartbeat:
+    def renew(rows: int) -> None:
+        send(RENEW, [rows, LEASE, run.pk, run.claims])
 
-    :raises FileNotFoundError: when it is gone.
-    """
-    with tempfile.TemporaryDirectory(prefix="import-") as folder:
-        copy = Path(folder) / "file"
-        with default_storage.open(run.file) as stored, copy.open("wb") as out:
-            shutil.copyfileobj(stored, out)
-        yield copy
-
-
-class _Heartbeat:
-    """Renews the lease and shows the progress, while the import's own transaction is open.
-
-    From a thread of its own, and so on a connection of its own. What it cannot write now, the next
-    beat does.
-    """
-
-    def __init__(self, run: ImportRun) -> None:
-        self._run_id = run.pk
-        self._claims = run.claims
-        self._rows = 0
-        self._stopping = Event()
-        self._thread = Thread(target=self._beat, name=f"import {run.pk}", daemon=True)
-
-    def tell(self, rows: int) -> None:
-        """So many rows are done."""
-        self._rows = rows
-        note_progress()
-
-    def _beat(self) -> None:
-        while not self._stopping.wait(BEAT):
-            try:
-                send(RENEW, [self._rows, LEASE, self._run_id, self._claims])
-            except Error as error:
-                log.warning("heartbeat_missed", run=self._run_id, error=str(error))
-                connection.close()
-        connection.close()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stopping.set()
-        self._thread.join()
+    return Heartbeat(renew, name=f"import {run.pk}")

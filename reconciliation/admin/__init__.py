@@ -1,0 +1,1 @@
+"""Statements, comparisons, bills and invoices in the back office."""

@@ -1,0 +1,26 @@
+"""Refusals about statements and invoices."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from openplatform.core.errors import DomainError
+
+
+class PeriodOpen(DomainError):
+    code = "period_open"
+    status = 422
+    title = _("The last day of the period has not ended yet")
+
+
+class StatementNotReady(DomainError):
+    code = "statement_not_ready"
+    status = 409
+    title = _("The statement is being made")
+    retry_after = 5
+
+
+class InvoiceStateConflict(DomainError):
+    code = "invoice_state_conflict"
+    status = 409
+    title = _("The invoice is in a state that does not allow this")

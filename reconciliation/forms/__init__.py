@@ -1,0 +1,1 @@
+"""Forms of the back office's own pages about reconciliation."""

@@ -1,0 +1,1 @@
+"""Acts of reconciliation, one module each."""
