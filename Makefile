@@ -54,8 +54,9 @@ format: $(DEVELOPMENT) ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 # Two processes, each with a database of its own. A file stays whole and files keep their order, so
-# that the longest do not come last.
-TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# that the longest do not come last. Compiled once, also where the environment says not to keep that:
+# every process would compile all tests again, and many tests start programs of their own.
+TEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(DEVELOPMENT) ## all tests
 	$(TEST)

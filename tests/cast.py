@@ -14,12 +14,13 @@ import jsonschema
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
+from django.db.models import Model
 from django.test import Client
 from django.urls import Resolver404, resolve
 
-from accounts.models import Partner
-from accounts.services.keys import create_key
-from accounts.services.partners import add_partner
+from accounts.models import ApiKey, CreditLimitChange, LedgerEntry, Partner, TopUp, Wallet
+from accounts.services.keys import PREFIX_LENGTH, SECRET_LENGTH, create_key, digest_of
+from accounts.services.partners import OPENED, OPENING_BALANCE
 from catalog.models import (
     Category,
     Pool,
@@ -30,11 +31,14 @@ from catalog.models import (
     Stock,
     Warehouse,
 )
+from openplatform.audit.models import AuditEntry
 from openplatform.core import clock
+from openplatform.core.admin.edits import name_of
+from openplatform.core.identifiers import dated_no, random_text
 from openplatform.core.scopes import Scope
 from openplatform.regions.models import Region
-from orders.models import Carrier
-from orders.services.freight_templates import RuleDraft, add_template
+from orders.models import Carrier, FreightRule, FreightTemplate
+from tests.rows import give_keys, insert
 
 PREFIX = "/api/v1"
 _GENERATING = threading.Lock()
@@ -172,23 +176,82 @@ class Merchant:
 
 
 def make_merchant(code: str, *, balance: str = "10000.00", credit_limit: str = "0.00") -> Merchant:
-    """A merchant with money and a key of every scope."""
-    from openplatform.core.locking import transactional
-
-    @transactional
-    def make() -> Partner:
-        return add_partner(
-            code=code,
-            name=f"Merchant {code}",
-            opening_balance=Decimal(balance),
-            credit_limit=Decimal(credit_limit),
-            actor="test",
-            now=clock.now(),
+    """A merchant with money and a key of every scope: what ``add_partner`` and ``create_key``
+    leave behind.
+    """
+    opening, credit, now = Decimal(balance), Decimal(credit_limit), clock.now()
+    partner = Partner(code=code, name=f"Merchant {code}")
+    top_up = TopUp(
+        top_up_no=dated_no("T", now), status=TopUp.Status.APPROVED, amount=opening,
+        approved_amount=opening, reference=OPENING_BALANCE, actor="test", created_at=now,
+        decided_by="test", decided_at=now,
+    )  # fmt: skip
+    entry = LedgerEntry(
+        entry_no=1, kind=LedgerEntry.Kind.TOP_UP, amount=opening, balance_after=opening,
+        document=LedgerEntry.Document.TOP_UP, document_no=top_up.top_up_no, created_at=now,
+    )  # fmt: skip
+    text = f"op_{random_text(8)}{random_text(SECRET_LENGTH)}"
+    key = ApiKey(
+        prefix=text[:PREFIX_LENGTH], digest=digest_of(text), scopes=sorted(Scope.values),
+        created_by="test",
+    )  # fmt: skip
+    give_keys(partner, *([entry] if opening else []), key)
+    wallet = Wallet(
+        partner=partner, balance=opening, credit_limit=credit,
+        last_entry_no=1 if opening else 0, last_entry_at=now if opening else None,
+    )  # fmt: skip
+    top_up.partner = entry.partner = key.partner = partner
+    rows: list[Model] = [partner, wallet, key]
+    if credit:
+        rows.append(
+            CreditLimitChange(
+                partner=partner,
+                limit_before=0,
+                limit_after=credit,
+                reason=OPENED,
+                actor="test",
+                created_at=now,
+            )
         )
-
-    partner = make()
-    _key, text = create_key(partner_code=code, scopes=Scope.values, actor="test")
+    trail = [
+        _trail(
+            "register_partner", partner, partner, code=code, name=partner.name, email="",
+            credit_limit=f"{credit:.2f}", alert_threshold="0.00",
+        )
+    ]  # fmt: skip
+    if opening:
+        rows += [top_up, entry]
+        booked = _trail("book_top_up", entry, partner, balance=f"{opening:.2f}")
+        booked.before = {"balance": "0.00"}
+        trail.append(booked)
+    trail.append(
+        _trail(
+            "create_key",
+            key,
+            partner,
+            scopes=key.scopes,
+            note="",
+            allowed_networks=[],
+            public_key="",
+            requires_signature=False,
+        )
+    )
+    with transaction.atomic():  # not in that of the test: by their transactions rows are told apart
+        insert(*rows, *trail)
     return Merchant(partner, text)
+
+
+def _trail(action: str, subject: Model, partner: Partner, **after: Any) -> AuditEntry:
+    return AuditEntry(
+        action=action,
+        subject_type=subject._meta.label_lower,
+        subject_id=str(subject.pk),
+        subject_label=name_of(subject),
+        partner=partner,
+        before={},
+        after=after,
+        actor="test",
+    )
 
 
 @pytest.fixture
@@ -225,6 +288,10 @@ BEIJING, SHANGHAI, GUANGZHOU, URUMQI = "110101", "310115", "440106", "650102"
 
 def make_regions() -> None:
     """A corner of the address library."""
+    insert(*_regions())
+
+
+def _regions() -> list[Region]:
     made: dict[str, Region] = {}
     for code, parent_code, level, name in REGIONS:
         parent = made.get(parent_code or "")
@@ -237,31 +304,44 @@ def make_regions() -> None:
             path_name=f"{parent.path_name} {name}" if parent else name,
             has_children=any(row[1] == code for row in REGIONS),
         )
-    Region.objects.bulk_create(made.values())
+    return list(made.values())
 
 
 class World:
     """Goods in two warehouses: ``north`` serves 北京 and 上海, ``south`` serves 北京 and 广东."""
 
     def __init__(self) -> None:
-        make_regions()
-        self.category = Category.objects.create(code="home", name="家居", level=1, path=[])
+        self.category = Category(code="home", name="家居", level=1)
+        self.north = Warehouse(code="north", name="north", region_id=SHANGHAI, priority=10)
+        self.south = Warehouse(code="south", name="south", region_id=GUANGZHOU, priority=5)
+        self.pool = Pool(code="pool", name="Pool")
+        self.carrier = Carrier(code="sf", name="顺丰速运")
+        template = FreightTemplate(code="standard", name="standard")
+        give_keys(self.category, self.north, self.south, self.pool, self.carrier, template)
         self.category.path = [self.category.pk]
-        self.category.save(update_fields=["path"])
-        self.north = self.make_warehouse("north", "310115", ["110000", "310000"], priority=10)
-        self.south = self.make_warehouse("south", "440106", ["110000", "440000"], priority=5)
-        self.pool = Pool.objects.create(code="pool", name="Pool")
-        self.carrier = Carrier.objects.create(code="sf", name="顺丰速运")
-        with transaction.atomic():
-            add_template(
-                code="standard",
-                name="standard",
-                rules=[
-                    RuleDraft(
-                        first_amount=Decimal("8.00"), step_size=500, step_amount=Decimal("2.00")
-                    )
-                ],
-            )
+        insert(
+            *_regions(),
+            self.category,
+            self.north,
+            self.south,
+            *(
+                Warehouse.serves.through(warehouse_id=warehouse.pk, region_id=code)
+                for warehouse, codes in (
+                    (self.north, ("110000", "310000")),
+                    (self.south, ("110000", "440000")),
+                )
+                for code in codes
+            ),
+            self.pool,
+            self.carrier,
+            template,
+            FreightRule(
+                template=template,
+                first_amount=Decimal("8.00"),
+                step_size=500,
+                step_amount=Decimal("2.00"),
+            ),
+        )
 
     def make_warehouse(
         self, code: str, region: str, serves: Iterable[str], *, priority: int = 0
@@ -284,13 +364,11 @@ class World:
         **fields: Any,
     ) -> Sku:
         """A SKU with so many units in each warehouse, visible to whoever sees the pool."""
-        product = Product.objects.filter(code=f"P-{code}").first() or Product.objects.create(
-            code=f"P-{code}", name=f"商品 {code}", category=self.category
-        )
-        sku = Sku.objects.create(
+        known = Product.objects.filter(code=f"P-{code}").first()
+        product = known or Product(code=f"P-{code}", name=f"商品 {code}", category=self.category)
+        sku = Sku(
             **{
                 "code": code,
-                "product": product,
                 "name": f"商品 {code}",
                 "market_price": Decimal(price) * 2,
                 "sale_price": Decimal(price),
@@ -298,13 +376,19 @@ class World:
                 **fields,
             }
         )
-        Stock.objects.bulk_create(
-            Stock(warehouse=warehouse, sku=sku, on_hand=on_hand)
-            for warehouse, on_hand in ((self.north, north), (self.south, south))
-            if on_hand is not None
+        new: list[Model] = [sku] if known else [product, sku]
+        give_keys(*new)
+        if not {"product", "product_id"} & set(fields):
+            sku.product = product
+        insert(
+            *new,
+            *(
+                Stock(warehouse=warehouse, sku=sku, on_hand=on_hand)
+                for warehouse, on_hand in ((self.north, north), (self.south, south))
+                if on_hand is not None
+            ),
+            *([PoolMembership(pool=self.pool, sku=sku)] if in_pool else []),
         )
-        if in_pool:
-            PoolMembership.objects.create(pool=self.pool, sku=sku)
         return sku
 
     def open_pool_to(self, *merchants: Merchant) -> None:

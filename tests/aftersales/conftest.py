@@ -9,11 +9,16 @@ from tests.cast import World
 
 @pytest.fixture
 def store(shop: World) -> World:
-    """The shop with ten units each of ``A`` for 10.00 and ``B`` for 25.00, and reasons."""
+    """What :func:`fill_store` makes."""
+    fill_store(shop)
+    return shop
+
+
+def fill_store(shop: World) -> None:
+    """Ten units each of ``A`` for 10.00 and ``B`` for 25.00, and reasons."""
     shop.make_sku("A", north=10)
     shop.make_sku("B", price="25.00", north=10)
     make_reasons()
-    return shop
 
 
 @pytest.fixture

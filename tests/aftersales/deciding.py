@@ -28,12 +28,17 @@ from tests.orders.acts import told
 
 @pytest.fixture
 def goods(shop: World) -> World:
+    """What :func:`stock` makes."""
+    stock(shop)
+    return shop
+
+
+def stock(shop: World) -> None:
     """A for 10.00 and B for 20.00 in the north; reasons; addresses for returns."""
     shop.make_sku("A", price="10.00", north=50)
     shop.make_sku("B", price="20.00", north=50)
     make_reasons()
     set_return_addresses()
-    return shop
 
 
 def approve(

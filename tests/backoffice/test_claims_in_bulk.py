@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoDbBlocker
 
 from aftersales.forms.decisions import MAX_CHOSEN
 from aftersales.models import Claim
@@ -20,28 +22,46 @@ from tests.aftersales.acts import (
     paid_part,
     shipped_part,
 )
-from tests.aftersales.deciding import goods, refunds, reject  # noqa: F401
+from tests.aftersales.deciding import refunds, reject, stock
 from tests.backoffice.conftest import Staff
-from tests.cast import Merchant
-
-pytestmark = pytest.mark.usefixtures("goods")
+from tests.cast import Merchant, World, make_merchant
+from tests.staging import on_stage
 
 LIST = reverse("admin:aftersales_claim_changelist")
 APPROVE = reverse("admin:aftersales_claim_approve_many")
 REJECT = reverse("admin:aftersales_claim_reject_many")
 
 
+@pytest.fixture(scope="module")
+def stage(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[tuple[Merchant, list[str]]]:
+    """A merchant and the numbers of its claims: a refund of 10.00, a return of 20.00, and a refund
+    of 40.00.
+    """
+    with on_stage(django_db_blocker):
+        world, merchant = World(), make_merchant("acme")
+        world.open_pool_to(merchant)
+        stock(world)
+        first = file(merchant, paid_part(merchant, "M-1", items=[("A", 2)]))
+        back = file_for_return(
+            merchant, shipped_part(merchant, "M-2", items=[("B", 1)]), merchant_aftersale_no="R-2"
+        )
+        part_no = paid_part(merchant, "M-3", items=[("B", 3)])
+        third = file(merchant, part_no, {1: 2}, merchant_aftersale_no="R-3")
+        yield merchant, [document["aftersale_no"] for document in (first, back, third)]
+
+
 @pytest.fixture
-def claims(merchant: Merchant) -> list[Claim]:
-    """A refund of 10.00, a return of 20.00, and a refund of 40.00."""
-    first = file(merchant, paid_part(merchant, "M-1", items=[("A", 2)]))
-    back = file_for_return(
-        merchant, shipped_part(merchant, "M-2", items=[("B", 1)]), merchant_aftersale_no="R-2"
-    )
-    third = file(
-        merchant, paid_part(merchant, "M-3", items=[("B", 3)]), {1: 2}, merchant_aftersale_no="R-3"
-    )
-    return [claim_of(document) for document in (first, back, third)]
+def merchant(stage: tuple[Merchant, list[str]], db: None) -> Merchant:
+    """Whose claims they are."""
+    return stage[0]
+
+
+@pytest.fixture
+def claims(stage: tuple[Merchant, list[str]], db: None) -> list[Claim]:
+    """The three of them."""
+    return [claim_of(number) for number in stage[1]]
 
 
 def choose(client: Client, act: str, claims: list[Claim]) -> Any:
@@ -148,18 +168,18 @@ def test_claim_that_changed_since_it_was_looked_at_is_left(
 def test_last_claim_is_looked_at_again_when_another_one_gives_it_the_freight(
     boss: Client, merchant: Merchant
 ) -> None:
-    part = paid_part(merchant, items=[("A", 3), ("B", 2)])
+    part = paid_part(merchant, "M-4", items=[("A", 3), ("B", 2)])
     both = [
-        claim_of(file(merchant, part, {1: 3})),
-        claim_of(file(merchant, part, {2: 2}, merchant_aftersale_no="R-2")),
+        claim_of(file(merchant, part, {1: 3}, merchant_aftersale_no="R-4")),
+        claim_of(file(merchant, part, {2: 2}, merchant_aftersale_no="R-5")),
     ]
     page = choose(boss, "approve_chosen", both)
 
     done = send(boss, APPROVE, page, "")
 
     assert outcomes(done) == [
-        ("R-1", f"Claim {both[0].aftersale_no} was approved and 30.00 refunded", False),
-        ("R-2", "The numbers have changed since the preview; look at them again", True),
+        ("R-4", f"Claim {both[0].aftersale_no} was approved and 30.00 refunded", False),
+        ("R-5", "The numbers have changed since the preview; look at them again", True),
     ]
     page = choose(boss, "approve_chosen", both[1:])
     assert str(page.context["amount"]) == "54.00"

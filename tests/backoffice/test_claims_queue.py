@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
+from pytest_django import DjangoDbBlocker
 
 from aftersales.admin.queue import AgeFilter
 from aftersales.models import Claim, ClaimParcel
@@ -18,9 +21,10 @@ from openplatform.core import clock
 from openplatform.core.admin.paging import BoundedPaginator
 from orders.models import Carrier
 from tests.aftersales.acts import OPERATOR, claim_of, file, file_for_return, paid_part, shipped_part
-from tests.aftersales.deciding import approve, ask, goods, reject  # noqa: F401
+from tests.aftersales.deciding import approve, ask, reject, stock
 from tests.backoffice.conftest import Staff
-from tests.cast import CONSIGNEE, Merchant, World
+from tests.cast import CONSIGNEE, Merchant, World, make_merchant
+from tests.staging import on_stage
 
 LIST = reverse("admin:aftersales_claim_changelist")
 
@@ -42,26 +46,55 @@ def move_deadline(claim: Claim, hours: int) -> None:
         )
 
 
-@pytest.fixture
-def claims(goods: World, merchant: Merchant, stranger: Merchant) -> dict[str, Claim]:  # noqa: F811
+@dataclass(frozen=True)
+class Stage:
+    """Two merchants, and the numbers of their claims by their own numbers."""
+
+    merchant: Merchant
+    stranger: Merchant
+    claims: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def stage(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
     """R-1 to decide (20.00 and freight), R-2 asked about, R-3 awaiting its goods, R-4 rejected, all
     of the merchant; S-1 of the stranger to decide, for another consignee.
     """
-    goods.open_pool_to(stranger)
-    found = {}
-    for index, number in enumerate(("R-1", "R-2", "R-4"), start=1):
-        part_no = paid_part(merchant, f"M-{index}", items=[("A", 2)])
-        document = file(merchant, part_no, {1: 2}, merchant_aftersale_no=number)
-        found[number] = claim_of(document)
-    ask({"aftersale_no": found["R-2"].aftersale_no})
-    reject({"aftersale_no": found["R-4"].aftersale_no})
-    part_no = shipped_part(merchant, "M-7", items=[("B", 1)])
-    document = file_for_return(merchant, part_no, merchant_aftersale_no="R-3")
-    approve(document)
-    found["R-3"] = claim_of(document)
-    other = paid_part(stranger, "S-1", consignee={**CONSIGNEE, "phone": "13900139000"})
-    found["S-1"] = claim_of(file(stranger, other, merchant_aftersale_no="S-1", reason="late"))
-    return {number: claim_of(claim.aftersale_no) for number, claim in found.items()}
+    with on_stage(django_db_blocker):
+        world, merchant, stranger = World(), make_merchant("acme"), make_merchant("stranger")
+        world.open_pool_to(merchant, stranger)
+        stock(world)
+        found = {}
+        for index, number in enumerate(("R-1", "R-2", "R-4"), start=1):
+            part_no = paid_part(merchant, f"M-{index}", items=[("A", 2)])
+            found[number] = file(merchant, part_no, {1: 2}, merchant_aftersale_no=number)
+        ask(found["R-2"])
+        reject(found["R-4"])
+        part_no = shipped_part(merchant, "M-7", items=[("B", 1)])
+        found["R-3"] = file_for_return(merchant, part_no, merchant_aftersale_no="R-3")
+        approve(found["R-3"])
+        other = paid_part(stranger, "S-1", consignee={**CONSIGNEE, "phone": "13900139000"})
+        found["S-1"] = file(stranger, other, merchant_aftersale_no="S-1", reason="late")
+        numbers = {number: document["aftersale_no"] for number, document in found.items()}
+        yield Stage(merchant, stranger, numbers)
+
+
+@pytest.fixture
+def merchant(stage: Stage, db: None) -> Merchant:
+    """Whose claims most of them are."""
+    return stage.merchant
+
+
+@pytest.fixture
+def stranger(stage: Stage, db: None) -> Merchant:
+    """Another merchant."""
+    return stage.stranger
+
+
+@pytest.fixture
+def claims(stage: Stage, db: None) -> dict[str, Claim]:
+    """All of them, by their merchants' numbers."""
+    return {number: claim_of(aftersale_no) for number, aftersale_no in stage.claims.items()}
 
 
 def test_list_shows_all_claims_the_newest_first(claims: dict[str, Claim], boss: Client) -> None:
@@ -176,12 +209,9 @@ def test_unreadable_search_text_finds_nothing(claims: dict[str, Claim], boss: Cl
     assert boss.get(LIST, {"q": "\0"}).status_code == 200
 
 
-def test_claim_that_we_opened_says_so(
-    goods: World,  # noqa: F811
-    merchant: Merchant,
-    boss: Client,
-) -> None:
-    file(merchant, paid_part(merchant), merchant_aftersale_no="", by=OPERATOR)
+def test_claim_that_we_opened_says_so(merchant: Merchant, boss: Client) -> None:
+    assert "opened by us" not in boss.get(LIST).content.decode()
+    file(merchant, paid_part(merchant, "M-8"), merchant_aftersale_no="", by=OPERATOR)
 
     page = boss.get(LIST)
 

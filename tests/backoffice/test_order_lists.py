@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import DjangoDbBlocker
 
 from openplatform.core.admin.paging import BoundedPaginator
 from orders.models import Closure, OrderLine, Shipment, Suborder
-from tests.cast import CONSIGNEE, Merchant, World
+from tests.cast import CONSIGNEE, Merchant, World, make_merchant
 from tests.orders.acts import pay, ship
 from tests.orders.changing import close
+from tests.staging import on_stage
 
 MODELS = ("suborder", "shipment", "closure")
 
@@ -29,21 +32,37 @@ def found(client: Client, model: str, text: str, **filters: Any) -> list[str]:
     return sorted(parts)
 
 
+@pytest.fixture(scope="module")
+def stage(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[tuple[Merchant, list[str]]]:
+    """Two suborders of a merchant's order, one of the stranger's; of each a parcel, a closure."""
+    with on_stage(django_db_blocker):
+        world, merchant, stranger = World(), make_merchant("acme"), make_merchant("stranger")
+        world.open_pool_to(merchant, stranger)
+        world.make_sku("N", north=50)
+        world.make_sku("S", south=50)
+        pay(merchant, "M-1", items=[("N", 5), ("S", 5)])
+        pay(stranger, "S-1", items=[("N", 5)], consignee={**CONSIGNEE, "phone": "13900139000"})
+        placed = Suborder.objects.order_by("order__merchant_order_no", "order_no")
+        numbers = list(placed.values_list("order_no", flat=True))
+        for index, number in enumerate(numbers):
+            line_no = OrderLine.objects.get(suborder__order_no=number).line_no
+            ship(number, {line_no: 1}, waybill_no=f"SF-{index}")
+            close(number, {line_no: 1})
+        yield stranger, numbers
+
+
 @pytest.fixture
-def parts(shop: World, merchant: Merchant, stranger: Merchant) -> list[str]:
-    """Two suborders of the merchant's order, one of the stranger's; of each a parcel, a closure."""
-    shop.open_pool_to(stranger)
-    shop.make_sku("N", north=50)
-    shop.make_sku("S", south=50)
-    pay(merchant, "M-1", items=[("N", 5), ("S", 5)])
-    pay(stranger, "S-1", items=[("N", 5)], consignee={**CONSIGNEE, "phone": "13900139000"})
-    placed = Suborder.objects.order_by("order__merchant_order_no", "order_no")
-    numbers = list(placed.values_list("order_no", flat=True))
-    for index, number in enumerate(numbers):
-        line_no = OrderLine.objects.get(suborder__order_no=number).line_no
-        ship(number, {line_no: 1}, waybill_no=f"SF-{index}")
-        close(number, {line_no: 1})
-    return numbers
+def stranger(stage: tuple[Merchant, list[str]], db: None) -> Merchant:
+    """Whose suborder the last one is."""
+    return stage[0]
+
+
+@pytest.fixture
+def parts(stage: tuple[Merchant, list[str]], db: None) -> list[str]:
+    """The numbers of the suborders."""
+    return stage[1]
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -1,10 +1,9 @@
-"""Every page of the admin opens; what is only to be looked at cannot be written."""
+"""Every page of the admin opens for those who may see it, and tells what there is to do."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -16,97 +15,38 @@ from django.urls import reverse
 from accounts.models import BookCheck, Contact, Wallet
 from accounts.services.adjustments import enter_adjustment
 from accounts.services.keys import create_key
-from catalog.models import Brand, PurchasePrice, SkuImage
 from openplatform.approvals.models import Approval
 from openplatform.core import clock
-from openplatform.core.admin.model_admins import ModelAdmin, ReadOnlyAdmin
-from openplatform.messaging.services.sequencing import sequence_outbox
+from openplatform.core.admin.model_admins import ModelAdmin
 from orders.models import Suborder
-from orders.services.shipping import ship_suborder
 from tests.backoffice.conftest import Staff
+from tests.backoffice.pages import MODELS, fill_house, names_of, url_of
 from tests.cast import Merchant, World
-
-MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-READ_ONLY = [model for model in MODELS if isinstance(admin.site._registry[model], ReadOnlyAdmin)]
-
-# Whoever may add these finds a page that calls a service.
-MADE_BY_SERVICES = ("accounts.apikey", "messaging.webhookendpoint")
-
-
-def _names(models: list[type[Model]]) -> list[str]:
-    return [model._meta.label_lower for model in models]
-
-
-def _url(model: type[Model], page: str, *args: Any) -> str:
-    meta = model._meta
-    return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=args)
 
 
 @pytest.fixture
-def full_house(to_ship: Suborder, shop: World, merchant: Merchant) -> Suborder:
+def full_house(to_ship: Suborder, merchant: Merchant) -> Suborder:
     """Rows in as many tables as a day leaves behind."""
-    sequence_outbox()
-    ship_suborder(
-        suborder_no=to_ship.order_no,
-        carrier_code="sf",
-        waybill_no="SF1",
-        quantities={1: 1},
-        shipped_at=clock.now(),
-        actor="test",
-        now=clock.now(),
-    )
-    sku = to_ship.lines.order_by("line_no")[0].sku
-    Brand.objects.create(name="Brand")
-    SkuImage.objects.create(sku=sku, url="https://example.com/a.png")
-    PurchasePrice.objects.create(partner=merchant.partner, sku=sku, fixed_price="9.00")
-    create_key(partner_code="acme", scopes=["orders:read"], actor="test")
-    return to_ship
+    return fill_house(to_ship, merchant)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=_names(MODELS))
-def test_list_and_change_pages_open_when_there_are_rows(
-    model: type[Model], full_house: Suborder, boss: Client
-):
-    listed = boss.get(_url(model, "changelist"))
-
-    assert listed.status_code == 200
-    row = model._default_manager.order_by("pk").first()
-    if row is not None:
-        assert boss.get(_url(model, "change", row.pk)).status_code == 200
-
-
-@pytest.mark.parametrize("model", MODELS, ids=_names(MODELS))
+@pytest.mark.parametrize("model", MODELS, ids=names_of(MODELS))
 def test_list_page_opens_when_it_is_empty_and_searched(model: type[Model], boss: Client):
-    path = _url(model, "changelist")
+    path = url_of(model, "changelist")
 
     assert boss.get(path).status_code == 200
     if admin.site._registry[model].search_fields:
         assert boss.get(path, {"q": "nothing like that 张三"}).status_code == 200
 
 
-@pytest.mark.parametrize("model", MODELS, ids=_names(MODELS))
+@pytest.mark.parametrize("model", MODELS, ids=names_of(MODELS))
 def test_add_page_opens_when_one_may_add(model: type[Model], world: World, boss: Client):
     model_admin = admin.site._registry[model]
     request = boss.get("/admin/").wsgi_request
 
-    response = boss.get(_url(model, "add"))
+    response = boss.get(url_of(model, "add"))
 
     assert response.status_code == (200 if model_admin.has_add_permission(request) else 403)
-
-
-@pytest.mark.parametrize("model", READ_ONLY, ids=_names(READ_ONLY))
-def test_nothing_is_written_when_a_read_only_page_is_posted(
-    model: type[Model], full_house: Suborder, boss: Client
-):
-    row = model._default_manager.order_by("pk").first()
-    count = model._default_manager.count()
-
-    if row is not None:
-        assert boss.post(_url(model, "change", row.pk), {"_save": "1"}).status_code == 403
-        assert boss.post(_url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
-    if model._meta.label_lower not in MADE_BY_SERVICES:
-        assert boss.post(_url(model, "add"), {"_save": "1"}).status_code == 403
-    assert model._default_manager.count() == count
 
 
 def test_every_admin_is_one_of_ours_when_the_site_is_complete():
@@ -222,9 +162,9 @@ def test_dashboard_shows_no_number_when_staff_has_no_permission(full_house: Subo
     ] == ["Overview"]
 
 
-@pytest.mark.parametrize("model", MODELS, ids=_names(MODELS))
+@pytest.mark.parametrize("model", MODELS, ids=names_of(MODELS))
 def test_list_is_refused_when_staff_has_no_permission(model: type[Model], staff: Staff):
-    assert staff().get(_url(model, "changelist")).status_code == 403
+    assert staff().get(url_of(model, "changelist")).status_code == 403
 
 
 def test_login_page_opens_when_nobody_is_logged_in(db: None, client: Client):

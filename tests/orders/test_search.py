@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from orders.models import Order
 from orders.selectors import search
 from orders.selectors.search import find_orders
-from tests.cast import CONSIGNEE, Merchant, World
+from tests.cast import CONSIGNEE, Merchant, World, make_merchant
 from tests.orders.acts import pay, place, ship
+from tests.staging import on_stage
+
+
+@pytest.fixture(scope="module")
+def stage(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Merchant]:
+    """X-1 was shipped to 张三; X-2 and Y-1 wait, for 李四 and 李四光."""
+    with on_stage(django_db_blocker):
+        world, merchant = World(), make_merchant("acme")
+        world.open_pool_to(merchant)
+        world.make_sku("A", north=100)
+        paid = pay(merchant, "X-1", purchase_order_no="PO-7")["order_no"]
+        ship(f"{paid}-1", waybill_no="SF1000001")
+        place(merchant, "X-2", consignee={**CONSIGNEE, "name": "李四", "phone": "13900139000"})
+        place(merchant, "Y-1", consignee={**CONSIGNEE, "name": "李四光", "phone": "13900139001"})
+        yield merchant
 
 
 @pytest.fixture
-def three_orders(shop: World, merchant: Merchant) -> dict[str, Order]:
-    """X-1 was shipped to 张三; X-2 and Y-1 wait, for 李四 and 李四光."""
-    shop.make_sku("A", north=100)
-    paid = pay(merchant, "X-1", purchase_order_no="PO-7")["order_no"]
-    ship(f"{paid}-1", waybill_no="SF1000001")
-    place(merchant, "X-2", consignee={**CONSIGNEE, "name": "李四", "phone": "13900139000"})
-    place(merchant, "Y-1", consignee={**CONSIGNEE, "name": "李四光", "phone": "13900139001"})
+def merchant(stage: Merchant, db: None) -> Merchant:
+    """Whose orders they are."""
+    return stage
+
+
+@pytest.fixture
+def three_orders(stage: Merchant, db: None) -> dict[str, Order]:
+    """The orders by their merchant's numbers."""
     return {order.merchant_order_no: order for order in Order.objects.all()}
 
 
@@ -83,10 +101,7 @@ def test_erased_consignee_is_not_found(three_orders: dict[str, Order]) -> None:
     assert found("X-1") == ["X-1"]
 
 
-def test_newest_are_found_when_many_have_the_name(
-    shop: World, merchant: Merchant, monkeypatch: Any
-) -> None:
-    shop.make_sku("A", north=100)
+def test_newest_are_found_when_many_have_the_name(merchant: Merchant, monkeypatch: Any) -> None:
     for number in range(4):
         place(merchant, f"M-{number}")
     limited = search.FIND.replace(f"LIMIT {search.MAX_FOUND + 1}", "LIMIT 3")

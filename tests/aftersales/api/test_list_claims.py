@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -9,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoDbBlocker
 
 from aftersales.models import Claim
 from aftersales.states import ClaimStatus
@@ -16,7 +19,9 @@ from openplatform.core import clock
 from openplatform.core.horizon import MARGIN_SECONDS
 from tests.aftersales.acts import file, paid_part
 from tests.aftersales.api.reading import refused
-from tests.cast import Api, Merchant, World
+from tests.aftersales.conftest import fill_store
+from tests.cast import Api, Merchant, World, make_merchant
+from tests.staging import on_stage
 
 T = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
 STEP = timedelta(minutes=10)
@@ -35,19 +40,51 @@ def all_pages(merchant: Merchant, **parameters: Any) -> list[dict[str, Any]]:
     return pages
 
 
-@pytest.fixture
-def parts(store: World, merchant: Merchant) -> list[str]:
+@dataclass(frozen=True)
+class Stage:
+    """A merchant, another one, and two suborders of the first one."""
+
+    merchant: Merchant
+    stranger: Merchant
+    parts: list[str]
+
+
+@pytest.fixture(scope="module")
+def stage(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
     """Two suborders with claims: ``R1`` and ``R2`` on the first, ``R3``, cancelled, on the second;
     ten minutes apart, the last at ``T``.
     """
-    first, second = (paid_part(merchant, number, [("A", 4)]) for number in ("M-1", "M-2"))
-    for number, part in (("R1", first), ("R2", first), ("R3", second)):
-        file(merchant, part, merchant_aftersale_no=number)
-    last = Claim.objects.get(merchant_aftersale_no="R3").aftersale_no
-    merchant.api.post(f"/aftersales/{last}/cancel")
-    for number, time in (("R1", T - 2 * STEP), ("R2", T - STEP), ("R3", T)):
-        Claim.objects.filter(merchant_aftersale_no=number).update(created_at=time, updated_at=time)
-    return [first, second]
+    with on_stage(django_db_blocker):
+        world, merchant = World(), make_merchant("acme")
+        world.open_pool_to(merchant)
+        fill_store(world)
+        first, second = (paid_part(merchant, number, [("A", 4)]) for number in ("M-1", "M-2"))
+        for number, part in (("R1", first), ("R2", first), ("R3", second)):
+            file(merchant, part, merchant_aftersale_no=number)
+        last = Claim.objects.get(merchant_aftersale_no="R3").aftersale_no
+        assert merchant.api.post(f"/aftersales/{last}/cancel").status_code == 200
+        for number, time in (("R1", T - 2 * STEP), ("R2", T - STEP), ("R3", T)):
+            claim = Claim.objects.filter(merchant_aftersale_no=number)
+            claim.update(created_at=time, updated_at=time)
+        yield Stage(merchant, make_merchant("stranger"), [first, second])
+
+
+@pytest.fixture
+def merchant(stage: Stage, db: None) -> Merchant:
+    """Whose claims they are."""
+    return stage.merchant
+
+
+@pytest.fixture
+def stranger(stage: Stage, db: None) -> Merchant:
+    """Another merchant, who must see nothing of it."""
+    return stage.stranger
+
+
+@pytest.fixture
+def parts(stage: Stage, db: None) -> list[str]:
+    """The numbers of the two suborders."""
+    return stage.parts
 
 
 def test_newest_claim_comes_first_as_it_is_by_itself(parts: list[str], merchant: Merchant) -> None:
@@ -175,9 +212,7 @@ def test_cursor_of_the_other_order_is_refused(parts: list[str], merchant: Mercha
     assert refused(response)[:2] == (400, "cursor_invalid")
 
 
-def test_claims_without_a_key_or_with_another_scope_are_refused(
-    store: World, merchant: Merchant
-) -> None:
+def test_claims_without_a_key_or_with_another_scope_are_refused(merchant: Merchant) -> None:
     assert Api().get("/aftersales").status_code == 401
     assert merchant.api_with("aftersales:write").get("/aftersales").status_code == 403
 
