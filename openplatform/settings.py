@@ -276,6 +276,8 @@ SPECTACULAR_SETTINGS = {
         "PaperStatus": "reconciliation.states.PaperStatus.choices",
         "BillStatus": "reconciliation.states.BillStatus.choices",
         "InvoiceStatus": "reconciliation.states.InvoiceStatus.choices",
+        "InvoiceKind": "reconciliation.api.serializers.INVOICE_KINDS",
+        "InvoiceTitleKind": "reconciliation.api.serializers.TITLE_KINDS",
         "WebhookEndpointStatus": "openplatform.messaging.api.events.ENDPOINT_STATUSES",
         "WebhookDisabledReason": "openplatform.messaging.api.events.DISABLED_REASONS",
         "WantedWebhookEndpointStatus": "openplatform.messaging.api.requests.WANTED_STATUSES",

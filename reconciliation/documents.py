@@ -93,7 +93,7 @@ def statement_document(
                 "size_bytes": file.size_bytes,
                 **(NO_LINK if link is None else link(file)),
             }
-            for file in files
+            for file in sorted(files, key=lambda file: (file.language, file.format))
         ],
         "created_at": to_text(statement.created_at),
         "ready_at": to_text(statement.ready_at),

@@ -1,4 +1,4 @@
-"""Refusals about statements and invoices."""
+"""Refusals about statements, reports and invoices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ class StatementNotReady(DomainError):
     code = "statement_not_ready"
     status = 409
     title = _("The statement is being made")
-    retry_after = 5
+    retry_after: int | None = 5  # none once it failed
+
+
+class ReconciliationNotReady(DomainError):
+    code = "reconciliation_not_ready"
+    status = 409
+    title = _("The report is being made")
+    retry_after: int | None = 5  # none once it failed
 
 
 class InvoiceStateConflict(DomainError):

@@ -15,6 +15,7 @@ from reconciliation.states import PaperStatus
 
 LEASE = timedelta(seconds=60)  # renewed with every beat
 MAX_ATTEMPTS = 5
+LONGER = 6  # times as long is each pause as the one before: after 20 s, the last one is of 72 minutes
 # Many workers may look at once: each takes another paper.
 TAKE = """
     UPDATE {table} SET claims = claims + 1, attempts = attempts + 1, rows_done = 0,
@@ -68,7 +69,12 @@ def keep(paper: Paper) -> Heartbeat:
 
 
 def put_off(paper: Paper, *, pause: timedelta) -> None:
-    """Give the paper back: somebody takes it up when the pause is over."""
+    """Give the paper back: somebody takes it up when the pause is over.
+
+    :param pause: after the first attempt; longer after each further one, so that what stands still
+        for an hour, such as the store of files, fails no paper.
+    """
+    pause *= LONGER ** max(paper.attempts - 1, 0)
     send(_on(type(paper), PUT_OFF), {"pause": pause, "id": paper.pk, "claims": paper.claims})
 
 

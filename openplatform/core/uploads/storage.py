@@ -21,6 +21,7 @@ from pathlib import Path
 import structlog
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
+from django.db import InterfaceError, OperationalError
 
 from openplatform.core import clock
 from openplatform.core.clock import PLATFORM_ZONE
@@ -90,10 +91,22 @@ def _new_name(folder: str, extension: str, now: datetime) -> str:
 
 @contextmanager
 def storing(file: CleanFile, *, folder: str, now: datetime) -> Iterator[str]:
-    """Stores the file for a block that writes its row; deletes it when the block raises."""
+    """Stores the file for a block that writes its row; deletes it when the block raises, unless the
+    row may be there all the same.
+    """
     name = store_file(file, folder=folder, now=now)
-    try:
+    with _deleted_when_refused(name):
         yield name
+
+
+@contextmanager
+def _deleted_when_refused(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        # A connection that broke at COMMIT leaves it open whether the row is there. The sweeper
+        # asks the rows.
+        raise
     except BaseException:
         delete_quietly(name)
         raise
@@ -104,11 +117,8 @@ def storing_path(path: Path, *, extension: str, folder: str, now: datetime) -> I
     """The same for a file that we made on this host's disk, however large; piece by piece."""
     with path.open("rb") as content:
         name = default_storage.save(_new_name(folder, extension, now), File(content))
-    try:
+    with _deleted_when_refused(name):
         yield name
-    except BaseException:
-        delete_quietly(name)
-        raise
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.core.files.storage import default_storage
+from django.db import OperationalError
 
 from openplatform.core import clock
 from openplatform.core.background import DAILY_JOBS, DailyJob
@@ -53,6 +54,18 @@ def test_nothing_is_stored_when_nobody_would_sweep_the_folder(files: Path) -> No
 def test_the_file_stays_when_the_row_is_written(files: Path, rows: set[str]) -> None:
     with storing(PNG, folder="samples", now=NOW) as name:
         rows.add(name)
+
+    assert default_storage.exists(name)
+
+
+def test_the_file_stays_when_nobody_knows_whether_the_row_was_written(
+    files: Path, rows: set[str]
+) -> None:
+    with (
+        pytest.raises(OperationalError),
+        storing(PNG, folder="samples", now=NOW) as name,
+    ):
+        raise OperationalError("server closed the connection unexpectedly")
 
     assert default_storage.exists(name)
 

@@ -1,0 +1,1 @@
+"""Statements, reports and archives as files."""
