@@ -2,7 +2,8 @@
 
 ``verify_books`` holds the registered rows against the ledger and the holds, in a handful of
 statements for all wallets together. Entries name their documents by kind and number only, so no
-app below has to know an app above.
+app below has to know an app above. What is drawn up from the ledger is held against it by checks
+that the app which draws it up registers.
 
 A percent sign in a statement is written twice: it is sent with parameters.
 """
@@ -26,6 +27,7 @@ _MONEY_DOCUMENTS = """
 
 DOCUMENTS: list[str] = [_MONEY_DOCUMENTS]
 HOLDS: list[str] = []
+CHECKS: list[str] = []
 
 
 def register_documents(statement: str) -> None:
@@ -46,3 +48,14 @@ def register_holds(statement: str) -> None:
         once the hold has ended; ``at`` as in :func:`register_documents`.
     """
     HOLDS.append(statement)
+
+
+def register_checks(*statements: str) -> None:
+    """Have ``verify_books`` run these, too.
+
+    :param statements: each yields a row for every difference, with the columns ``partner_id, name,
+        document, expected, found`` (texts; null is nothing), and heeds the parameter ``as_of``
+        (null: as of now) by leaving out what was drawn up later. What was drawn up never changes,
+        so it is compared with the ledger as it is.
+    """
+    CHECKS.extend(statements)

@@ -6,10 +6,7 @@ from django.contrib import admin
 from django.db.models import F, Sum
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import (
-    ChoicesDropdownFilter,
-    RangeDateFilter,
-)
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from accounts.admin.shown import (
     ALERT_COLOURS,
@@ -27,6 +24,7 @@ from accounts.models import (
     Wallet,
 )
 from openplatform.core import clock
+from openplatform.core.admin.day_filter import DayRangeFilter
 from openplatform.core.admin.decorators import display
 from openplatform.core.admin.model_admins import ReadOnlyAdmin
 from openplatform.core.clock import PLATFORM_ZONE
@@ -83,7 +81,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "note", "created_at",
     )  # fmt: skip
     list_filter = (
-        PARTNER_FILTER, ("kind", ChoicesDropdownFilter), ("created_at", RangeDateFilter),
+        PARTNER_FILTER, ("kind", ChoicesDropdownFilter), ("created_at", DayRangeFilter),
     )  # fmt: skip
     list_select_related = ("partner",)
     search_fields = ("document_no", "order_no", "partner__code")
@@ -111,7 +109,7 @@ class HoldEntryAdmin(ReadOnlyAdmin):
         "hold_no", "partner", "kind_badge", "signed_amount", "held_after", "order_no", "created_at",
     )  # fmt: skip
     list_filter = (
-        PARTNER_FILTER, ("kind", ChoicesDropdownFilter), ("created_at", RangeDateFilter),
+        PARTNER_FILTER, ("kind", ChoicesDropdownFilter), ("created_at", DayRangeFilter),
     )  # fmt: skip
     list_select_related = ("partner",)
     search_fields = ("order_no", "partner__code")
@@ -136,7 +134,7 @@ class CreditLimitChangeAdmin(ReadOnlyAdmin):
     """The history of credit lines."""
 
     list_display = ("partner", "limit_before", "limit_after", "reason", "actor", "created_at")
-    list_filter = (PARTNER_FILTER, ("created_at", RangeDateFilter))
+    list_filter = (PARTNER_FILTER, ("created_at", DayRangeFilter))
     list_select_related = ("partner",)
     search_fields = ("partner__code", "partner__name", "reason")
     ordering = ("-id",)

@@ -4,6 +4,7 @@ the acts (``partner_acts``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,8 @@ from openplatform.core.admin.staff import get_staff
 from openplatform.core.clock import PLATFORM_ZONE
 from openplatform.core.errors import type_of_text
 
+BILL_TERMS = ("payment_days", "orders_while_overdue")
+
 
 class LedgerInline(ReadOnlyInline):
     """A partner's ledger, newest first."""
@@ -92,7 +95,7 @@ class PartnerAdmin(PartnerActs):
     readonly_fields = (
         "code", "kind", "status", "created_at", "balance", "held", "credit_limit", "can_spend",
         "alert_threshold", "daily_spend", "runway", "spending_cap", "ordered_today", "open_orders",
-        "request_limit",
+        "request_limit", "overdue_bill",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": (("code", "kind"), "name", "email", ("status", "order_expiry_minutes"))}),
@@ -110,6 +113,10 @@ class PartnerAdmin(PartnerActs):
         (
             _("Limits"),
             {"fields": (("spending_cap", "ordered_today"), ("open_orders", "request_limit"))},
+        ),
+        (
+            _("Bills"),
+            {"fields": ("payment_days", ("orders_while_overdue", "overdue_bill"))},
         ),
     )
     inlines = (ContactInline, ApiKeyInline, LedgerInline, HoldInline)
@@ -130,6 +137,11 @@ class PartnerAdmin(PartnerActs):
         """With wallets, and how many orders there are."""
         partners: QuerySet[Partner] = super().get_queryset(request)
         return partners.select_related("wallet").annotate(orders_placed=Count("orders"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        """How bills are to be paid, too, but for finance."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if self.has_terms_permission(request) else (*fields, *BILL_TERMS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody: a partner is suspended instead."""
@@ -296,6 +308,15 @@ class PartnerAdmin(PartnerActs):
         """Over all keys."""
         limit = partner.requests_per_minute
         return _("the platform's limit") if limit is None else f"{limit:,}"
+
+    @display(description=_("overdue bill"))
+    def overdue_bill(self, partner: Partner) -> type_of_text:
+        """Whether there is one, and what that means."""
+        if not partner.has_overdue_bill:
+            return _("None")
+        if partner.orders_while_overdue:
+            return _("Yes; new orders are taken all the same")
+        return _("Yes; new orders are refused until it is paid")
 
     @display(description=_("orders"), ordering="orders_placed")
     def order_count(self, partner: Partner) -> int:

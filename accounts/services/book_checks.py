@@ -178,4 +178,5 @@ def list_checks() -> list[str]:
         CREDIT_LINES,
         DOCUMENTS.format(documents=" UNION ALL ".join(books.DOCUMENTS)),
         *([OPEN_ORDERS.format(holds=" UNION ALL ".join(books.HOLDS))] if books.HOLDS else []),
+        *books.CHECKS,
     ]

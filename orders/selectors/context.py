@@ -8,6 +8,7 @@ from openplatform.core.statements import Sent, send
 # A retired region is that which follows it; only a retired one has a successor.
 CONTEXT = f"""
     SELECT partner.status, partner.code,
+        partner.has_overdue_bill AND NOT partner.orders_while_overdue AS is_overdue,
         clock_timestamp() + make_interval(mins => partner.order_expiry_minutes) AS expires_at,
         region.code AS region_code, region.level, region.has_children, region.path_name,
         known.order_no AS known_order_no, known.fingerprint AS known_fingerprint,
@@ -24,8 +25,9 @@ CONTEXT = f"""
 
 
 def send_context(*, partner_id: int, region: str | None, merchant_order_no: str) -> Sent:
-    """Ask for a row about the partner, what its wallet can surely spare, the region (``level``
-    None for an unknown one), and the order that is known by the merchant's number.
+    """Ask for a row about the partner (``is_overdue``: a bill of it is, and that stops orders),
+    what its wallet can surely spare, the region (``level`` None for an unknown one), and the order
+    that is known by the merchant's number.
     """
     return send(
         CONTEXT,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
-from accounts.errors import PartnerSuspended
+from accounts.errors import AccountOverdue, PartnerSuspended
 from accounts.models import Partner
 from accounts.services import wallet
 from catalog.errors import StockInsufficient
@@ -69,6 +69,7 @@ def place_order(
     :raises PartnerSuspended: when the partner may not place orders.
     :raises Refusal: with all faults of the first stage that fails: 422 for what cannot be ordered,
         409 for shelf, price, stock and what is wrong with the quote.
+    :raises AccountOverdue: when a bill of the partner is overdue and that stops its orders.
     :raises BalanceInsufficient, SpendingCapExceeded, TooManyOpenOrders: when nothing can be held.
     :raises TemporarilyUnavailable: when others keep getting in between.
     """
@@ -138,6 +139,8 @@ def _place(
         partner_id=partner_id,
         now=now,
     )
+    if context["is_overdue"]:
+        raise AccountOverdue
     if plan.order["total_amount"] >= money.LIMIT:  # more than any balance can hold
         raise wallet.refusal_of_hold(partner_id=partner_id, amount=plan.order["total_amount"])
     answer = Answer(201, to_json(plan.document))

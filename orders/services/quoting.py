@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
-from accounts.errors import PartnerSuspended
+from accounts.errors import AccountOverdue, PartnerSuspended
 from accounts.models import Partner
 from accounts.services import wallet
 from catalog.selectors.availability import LineFacts, read_line_facts, send_line_facts
@@ -152,6 +152,8 @@ def _order_faults(destination: Destination, context: Mapping[str, Any]) -> list[
                 pointer="/merchant_order_no", order_no=context["known_order_no"]
             )
         )
+    if context["is_overdue"]:
+        faults.append(AccountOverdue())
     return faults
 
 

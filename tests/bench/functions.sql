@@ -34,7 +34,8 @@ BEGIN
         ON known.partner_id = partner.id AND known.merchant_order_no = no
     JOIN orders_freighttemplate template ON template.is_active
     JOIN orders_freightrule tariff ON tariff.template_id = template.id
-    WHERE partner.id = for_partner AND partner.status = 'active';
+    WHERE partner.id = for_partner AND partner.status = 'active'
+        AND (partner.orders_while_overdue OR NOT partner.has_overdue_bill);
 
     WITH serving AS MATERIALIZED (
         SELECT warehouse.id, warehouse.priority

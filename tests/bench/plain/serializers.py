@@ -93,6 +93,8 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         region = consignee["region"]
         if partner.status != Partner.Status.ACTIVE:
             raise serializers.ValidationError("partner_suspended")
+        if partner.has_overdue_bill and not partner.orders_while_overdue:
+            raise serializers.ValidationError("account_overdue")
         if Order.objects.filter(
             partner=partner, merchant_order_no=validated_data["merchant_order_no"]
         ).exists():
