@@ -25,6 +25,8 @@ ZIP_MAGIC = b"PK\x03\x04"
 WORKBOOK_READER = Path(__file__).with_name("workbook_reading.py")
 MEMORY = 1 << 30  # bytes of addresses for reading a workbook, its shared texts among them
 TOO_LARGE = 3  # its exit status
+MERGED = "\ufdd1"  # before the text of a cell that another, merged one stands for; see there
+UTF_8 = "utf-8"
 OVER_BOUNDS = (TOO_LARGE, -signal.SIGXCPU, -signal.SIGKILL)
 
 Cells = tuple[int, list[str]]
@@ -53,21 +55,50 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_rows(file: Path, *, bounds: Bounds = FOR_A_WORKER) -> Generator[Cells, None, None]:
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """How a CSV file is written.
+
+    :param encoding: a codec of Python's; of UTF-8 the byte order mark may be there or not.
+    """
+
+    encoding: str = UTF_8
+    delimiter: str = ","
+
+
+IMPORTED_TEXT = TextForm()
+
+
+def read_rows(
+    file: Path,
+    *,
+    bounds: Bounds = FOR_A_WORKER,
+    form: TextForm = IMPORTED_TEXT,
+    shows_merged: bool = False,
+) -> Generator[Cells, None, None]:
     """Row numbers (the first is 1) and their cells, blanks around them taken off.
 
-    The content tells the format, not the name: XLSX, or else CSV in UTF-8 with or without BOM.
-    Of a workbook the first sheet counts.
+    The content tells the format, not the name: XLSX, or else CSV, in UTF-8 with or without BOM
+    unless the caller knows of another form. Of a workbook the first sheet counts.
 
+    :param shows_merged: a workbook's cell that was merged with the one above it comes as
+        :data:`MERGED` and the text of the first of them, where it is blank else.
     :raises ImportRefused: when the file is neither, or a workbook over its bounds, from wherever
         that shows.
     """
-    with file.open("rb") as stream:
-        is_workbook = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-    rows = _read_xlsx(file, bounds) if is_workbook else _read_csv(file)
+    if is_workbook(file):
+        rows = _read_xlsx(file, bounds, shows_merged=shows_merged)
+    else:
+        rows = _read_csv(file, form)
     with closing(rows):
         for number, cells in rows:
             yield number, [cell.strip() for cell in cells]
+
+
+def is_workbook(file: Path) -> bool:
+    """Whether the content begins as an XLSX does."""
+    with file.open("rb") as stream:
+        return stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
 
 
 def refused(row: int, text: str) -> ImportRefused:
@@ -75,11 +106,12 @@ def refused(row: int, text: str) -> ImportRefused:
     return ImportRefused([RowFault(row, "", ImportRefused.code, text)])
 
 
-def _read_csv(file: Path) -> Generator[Cells, None, None]:
-    _require_utf8(file)
+def _read_csv(file: Path, form: TextForm) -> Generator[Cells, None, None]:
+    _require_encoding(file, form.encoding)
+    encoding = "utf-8-sig" if form.encoding == UTF_8 else form.encoding
     number = 0
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
+    with file.open(encoding=encoding, newline="") as stream:
+        reader = csv.reader(stream, strict=True, delimiter=form.delimiter)
         while True:
             number += 1
             try:
@@ -92,9 +124,9 @@ def _read_csv(file: Path) -> Generator[Cells, None, None]:
             yield number, cells
 
 
-def _require_utf8(file: Path) -> None:
+def _require_encoding(file: Path, encoding: str) -> None:
     """Read the file through once, so that the line of the fault can be told."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
     with file.open("rb") as stream:
         while block := stream.read(BLOCK):
@@ -102,24 +134,30 @@ def _require_utf8(file: Path) -> None:
                 line += decoder.decode(block).count("\n")
             except UnicodeDecodeError as error:
                 line += error.object[: error.start].count(b"\n")
-                raise refused(line, _not_utf8()) from error
+                raise refused(line, _not_encoded(encoding)) from error
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise refused(line, _not_utf8()) from error
+        raise refused(line, _not_encoded(encoding)) from error
 
 
-def _not_utf8() -> str:
-    return _("The file is not UTF-8 text (GBK, perhaps?); save it as “CSV UTF-8” or as XLSX")
+def _not_encoded(encoding: str) -> str:
+    if encoding == UTF_8:
+        return _("The file is not UTF-8 text (GBK, perhaps?); save it as “CSV UTF-8” or as XLSX")
+    return _("The file is not text in %(encoding)s; save it as “CSV UTF-8” or as XLSX") % {
+        "encoding": encoding.upper()
+    }
 
 
-def _read_xlsx(file: Path, bounds: Bounds) -> Generator[Cells, None, None]:
+def _read_xlsx(file: Path, bounds: Bounds, *, shows_merged: bool) -> Generator[Cells, None, None]:
     """The workbook is opened by a process of its own, which hands its rows on as they come.
 
     Opening it here would let a small file take all of our memory, or our time.
     """
     limits = (MEMORY, bounds.seconds)
-    command = (sys.executable, "-I", STARTER, *limits, WORKBOOK_READER, bounds.unpacked)
+    command = (
+        sys.executable, "-I", STARTER, *limits, WORKBOOK_READER, bounds.unpacked, int(shows_merged),
+    )  # fmt: skip
     number = 0
     with (
         file.open("rb") as stream,

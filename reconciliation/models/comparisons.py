@@ -87,6 +87,14 @@ class Reconciliation(Paper):
         default=dict,
         help_text=_("Result: count, their amount, our amount"),
     )
+    report_files = models.JSONField(
+        _("report as files"),
+        default=dict,
+        help_text=_("Language: stored file; of reports that are too long to be written when asked"),
+    )
+    files_due_at = models.DateTimeField(
+        _("files due at"), null=True, help_text=_("While the report is to be written to files")
+    )
 
     class Meta:
         verbose_name = _("reconciliation")
@@ -113,6 +121,11 @@ class Reconciliation(Paper):
         ]
         indexes = [
             models.Index(fields=["due_at"], name="reconciliation_due", condition=IS_DUE),
+            models.Index(
+                fields=["files_due_at"],
+                name="reconciliation_files_due",
+                condition=Q(files_due_at__isnull=False),
+            ),
             models.Index(fields=["partner", "id"], name="reconciliation_of_partner"),
         ]
 
