@@ -80,10 +80,14 @@ class ProviderAdmin(ModelAdmin):
 
     form = ProviderForm
     list_display = (
-        "code", "name", "health", "priority", "carriers", "charging", "call_cost", "settlement",
-        "last_success_at",
+        "code", "name", "service", "health", "priority", "carriers", "charging", "call_cost",
+        "settlement", "last_success_at",
     )  # fmt: skip
-    list_filter = ("is_enabled", ("charging", ChoicesDropdownFilter))
+    list_filter = (
+        "is_enabled",
+        ("service", ChoicesDropdownFilter),
+        ("charging", ChoicesDropdownFilter),
+    )
     search_fields = ("code", "name")
     readonly_on_change = ("code",)
     readonly_fields = (
@@ -146,6 +150,10 @@ class ProviderAdmin(ModelAdmin):
                 actor=request.user.get_username(),
             )
 
+    def set_on_change(self, request: HttpRequest, obj: Provider, edited: list[str]) -> list[str]:
+        """What it is asked for follows from its interface."""
+        return ["service"] if "driver" in edited else []
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only of one that was never called: its calls are what bills are checked by."""
         if isinstance(obj, Provider) and obj.calls.exists():
@@ -182,7 +190,7 @@ class ProviderAdmin(ModelAdmin):
     @display(description=_("callbacks come to"))
     def callback_path(self, provider: Provider) -> str:
         """What to tell the provider."""
-        if not provider.pk:
+        if not provider.pk or provider.service != Provider.Service.LOGISTICS:
             return "-"
         return f"POST {reverse('connectors:receive-tracking', args=(provider.code,))}"
 
@@ -298,19 +306,25 @@ class ProviderCallAdmin(ReadOnlyAdmin):
     """Every call, with what it cost by our own count."""
 
     list_display = (
-        "created_at", "provider", "parcel", "outcome_badge", "status_code", "milliseconds", "cost",
+        "created_at", "provider", "about", "outcome_badge", "status_code", "milliseconds", "cost",
         "error",
     )  # fmt: skip
     list_filter = (
+        ("provider__service", ChoicesDropdownFilter),
         ("provider", AutocompleteSelectFilter),
         ("outcome", ChoicesDropdownFilter),
         ("created_at", RangeDateFilter),
     )
     list_select_related = ("provider", "parcel")
-    search_fields = ("=parcel__waybill_no",)
-    search_help_text = _("Waybill number")
+    search_fields = ("=parcel__waybill_no", "=invoice_no")
+    search_help_text = _("Waybill number, or number of an invoice")
     ordering = ("-id",)
     totals = {_("calls"): Count("id"), _("cost"): Sum("cost")}
+
+    @display(description=_("about"))
+    def about(self, call: ProviderCall) -> str:
+        """The parcel or the invoice."""
+        return call.invoice_no or str(call.parcel)
 
     @display(description=_("outcome"), ordering="outcome", label=OUTCOME_COLOURS)
     def outcome_badge(self, call: ProviderCall) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from openplatform.connectors.models import Provider
-from openplatform.connectors.providers import list_drivers
+from openplatform.connectors.providers import list_drivers, service_of
 from openplatform.core.outgoing.addresses import require_open_url
 from openplatform.core.outgoing.faults import AddressNotAllowed
 from openplatform.core.visible_text import require_visible
@@ -70,6 +70,8 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg] # generic for myp
         kept goes nowhere but where it was meant for: else it could be read by leading it away.
         """
         values = super().clean()
+        if driver := self.cleaned_data.get("driver"):
+            self.instance.service = service_of(driver)
         interval = self.cleaned_data.get("interval_seconds")
         refresh = self.cleaned_data.get("refresh_seconds")
         if interval and refresh and refresh < interval:

@@ -1,4 +1,6 @@
-"""Whom we call, what each call was, and what became known of the parcels we asked about."""
+"""Whom we call and for what, what each call was, and what became known of the parcels we asked
+about.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,10 @@ DAY = 24 * 60 * 60
 class Provider(models.Model):
     """Somebody whose interface we call, under which terms, and how well it goes."""
 
+    class Service(models.TextChoices):
+        LOGISTICS = "logistics", _("Logistics")
+        INVOICING = "invoicing", _("Invoices")
+
     class Charging(models.TextChoices):
         PER_CALL = "per_call", _("Per call")
         PER_USER = "per_user", _("Per user")
@@ -34,6 +40,14 @@ class Provider(models.Model):
         _("code"), max_length=32, unique=True, validators=[RegexValidator(r"\A[a-z0-9_-]{1,32}\Z")]
     )
     name = models.CharField(_("name"), max_length=64)
+    service = models.CharField(
+        _("service"),
+        max_length=16,
+        choices=Service,
+        default=Service.LOGISTICS,
+        db_default=Service.LOGISTICS,
+        help_text=_("What it is asked for; it follows from the interface"),
+    )
     driver = models.CharField(
         _("interface"), max_length=32, help_text=_("How this provider is talked to")
     )
@@ -263,7 +277,15 @@ class ProviderCall(models.Model):
         Provider, models.PROTECT, related_name="calls", verbose_name=_("provider")
     )
     parcel = models.ForeignKey(
-        TrackedParcel, models.PROTECT, related_name="calls", verbose_name=_("parcel")
+        TrackedParcel, models.PROTECT, null=True, related_name="calls", verbose_name=_("parcel")
+    )
+    invoice_no = models.CharField(
+        _("invoice number"),
+        max_length=24,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Where it was about no parcel but an invoice of ours"),
     )
     outcome = models.CharField(
         _("outcome"), max_length=16, choices=Outcome, default=Outcome.STARTED
@@ -287,6 +309,18 @@ class ProviderCall(models.Model):
             models.Index(fields=["created_at"], name="provider_call_created"),
             models.Index(fields=["provider", "created_at"], name="provider_call_of"),
             models.Index(fields=["parcel", "provider", "created_at"], name="provider_call_about"),
+            models.Index(
+                fields=["invoice_no", "created_at"],
+                condition=~models.Q(invoice_no=""),
+                name="provider_call_of_invoice",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(parcel__isnull=False, invoice_no="")
+                | (models.Q(parcel=None) & ~models.Q(invoice_no="")),
+                name="provider_call_about_a_parcel_or_an_invoice",
+            ),
         ]
 
     def __str__(self) -> str:

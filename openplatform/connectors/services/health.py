@@ -68,5 +68,7 @@ def note_failure(*, provider_id: int, error: str, now: datetime) -> None:
 
 
 def _serving(carrier_code: str) -> QuerySet[Provider]:
-    enabled = Provider.objects.filter(is_enabled=True).order_by("priority", "code")
+    enabled = Provider.objects.filter(service=Provider.Service.LOGISTICS, is_enabled=True).order_by(
+        "priority", "code"
+    )
     return enabled.filter(Q(carriers=[]) | Q(carriers__contains=[carrier_code]))

@@ -1,4 +1,4 @@
-"""A provider of logistics to try things with: an HTTP server with parcels that follow a script.
+"""Providers to try things with: an HTTP server with parcels that follow a script, and invoices.
 
     python -m openplatform.connectors.simulator --port 8500 --seconds 20
 
@@ -8,7 +8,9 @@ number says what becomes of a parcel: it is delivered, unless a part between hyp
 asked about, and comes to its end within ``--seconds``.
 
 ``GET /track?carrier=&waybill=`` is what ``connectors/providers/simulated.py`` says; any path before
-it is another provider's in name only (``/spare/track``). ``GET /calls`` counts the calls by path.
+it is another provider's in name only (``/spare/track``). ``POST /invoices`` and ``GET
+/invoices/<number>`` are what ``connectors/providers/simulated_invoicing.py`` says; see
+``invoices.py`` for what may go wrong. ``GET /calls`` counts the calls by path.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
+from openplatform.connectors.simulator.invoices import InvoiceDesk, mishap_of
+
 HOST = "127.0.0.1"
 SECONDS = 20.0  # until a parcel is at its end
 SLOW_SECONDS = 30.0
@@ -36,6 +40,8 @@ HUGE_BYTES = 4 * 1024 * 1024
 PIECE = b"x" * 16384
 PUSH_EVERY = 0.5  # seconds
 PUSH_TIMEOUT = 5.0
+MAX_ORDER = 16 * 1024 * 1024  # bytes of an invoice that is ordered
+INVOICES = "/invoices"
 
 Step = tuple[float, str, str, str]  # when of the whole, state, place, remark
 
@@ -74,6 +80,7 @@ class Simulator(ThreadingHTTPServer):
     :param seconds: how long a parcel takes from its first step to its last.
     :param memory: a file that keeps when parcels began, over a restart.
     :param mishap: one of :data:`MISHAPS` for every parcel, as when the provider is down.
+    :param invoice_mishap: one of those of ``invoices.py`` for every invoice that is ordered.
     """
 
     daemon_threads = True
@@ -86,6 +93,8 @@ class Simulator(ThreadingHTTPServer):
         self.seconds = seconds
         self.api_key = api_key
         self.mishap = ""
+        self.invoice_mishap = ""
+        self.desk = InvoiceDesk()
         self.calls: Counter[str] = Counter()
         self.is_ending = Event()
         self._memory = memory
@@ -182,14 +191,16 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path == "/calls":
             self._answer(200, dict(self.server.calls))
             return
+        if parts.path.startswith(f"{INVOICES}/"):
+            self._find_invoice(parts.path.removeprefix(f"{INVOICES}/"))
+            return
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         carrier, waybill = query.get("carrier", ""), query.get("waybill", "")
         if not parts.path.endswith("/track") or not carrier or not waybill:
             self._answer(400, {"error": "bad request"})
             return
         self.server.count(parts.path)
-        if self.server.api_key and self.headers.get("X-Api-Key") != self.server.api_key:
-            self._answer(401, {"error": "unknown key"})
+        if not self._is_known():
             return
         is_spare = parts.path != "/track"
         words = waybill.split("-")
@@ -202,8 +213,61 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, self.server.describe(carrier, waybill))
 
+    def do_POST(self) -> None:
+        """An invoice is ordered."""
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(min(length, MAX_ORDER))
+        if urlsplit(self.path).path != INVOICES:
+            self._answer(404, {"error": "nothing here"})
+            return
+        self.server.count("POST /invoices")
+        if self._is_known():
+            self._issue_invoice(body)
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the calls are counted."""
+
+    def _is_known(self) -> bool:
+        """Whether the caller has the key; answered when it has not."""
+        if self.server.api_key and self.headers.get("X-Api-Key") != self.server.api_key:
+            self._answer(401, {"error": "unknown key"})
+            return False
+        return True
+
+    def _issue_invoice(self, body: bytes) -> None:
+        try:
+            order = json.loads(body)
+            mishap = self.server.invoice_mishap or mishap_of(order)
+            if mishap == "DENY":
+                self._answer(422, {"error": "购买方名称与纳税人识别号不一致"})
+                return
+            if mishap == "FAIL":
+                self._answer(500, {"error": "fail"})
+                return
+            issued = self.server.desk.issue(order)
+        except (ValueError, TypeError, KeyError):
+            self._answer(400, {"error": "bad request"})
+            return
+        if mishap == "SLOW":
+            self.server.is_ending.wait(SLOW_SECONDS)
+        if mishap == "LOSE":
+            self._answer(502, {"error": "lost"})
+        elif mishap == "GARBAGE":
+            self._send(200, b"<html>not what was agreed</html>")
+        elif mishap == "BROKEN":
+            self._answer(200, {**issued, "pdf": "bm8gUERG"})
+        else:
+            self._answer(200, issued)
+
+    def _find_invoice(self, number: str) -> None:
+        self.server.count("GET /invoices")
+        if not self._is_known():
+            return
+        issued = self.server.desk.find(number)
+        if issued is None:
+            self._answer(404, {"error": "nothing was issued under this number"})
+        else:
+            self._answer(200, issued)
 
     def _go_wrong(self, mishap: str, carrier: str, waybill: str) -> None:
         if mishap == "SLOW":
@@ -285,6 +349,8 @@ def serve(options: Mapping[str, Any]) -> int:
 
 def main() -> int:
     """The program."""
-    parser = argparse.ArgumentParser(description="A provider of logistics to try things with.")
+    parser = argparse.ArgumentParser(
+        description="Providers of logistics and of invoices to try things with."
+    )
     add_arguments(parser)
     return serve(vars(parser.parse_args()))

@@ -13,7 +13,9 @@ from openplatform.connectors.simulator import server
 class Command(BaseCommand):
     help = (
         "Answers as a provider of logistics would, for parcels that follow a script: the waybill "
-        "number says what becomes of one (SF-LOST-1, SF-SLOW-1 …; delivered otherwise)."
+        "number says what becomes of one (SF-LOST-1, SF-SLOW-1 …; delivered otherwise). Issues "
+        "invoices as a provider of these would; a word in the remark says what goes wrong "
+        "(SIM-DENY)."
     )
     requires_system_checks: list[str] = []
     requires_migrations_checks = False
