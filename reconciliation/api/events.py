@@ -83,7 +83,7 @@ _INVOICE = {
     "invoice_no": "V260303ZC5N8W1RTQH", "currency": "CNY", "kind": "general", "status": "issued",
     "title": {
         "title_id": "N260303E6KB2V9XMJ4", "kind": "company", "name": "Sunrise Trading",
-        "tax_number": "91310000MA1FL0CQ5N", "address": None, "phone": None, "bank_name": None,
+        "tax_number": "91310000MA1FL0CQ53", "address": None, "phone": None, "bank_name": None,
         "bank_account": None, "email": None, "created_at": "2026-03-03T10:00:12.700159+08:00",
     },
     "order_no": None, "statement_no": _STATEMENT["statement_no"], "credits": None,

@@ -11,6 +11,10 @@ from openplatform.core.api.fields import MoneyField
 from reconciliation.models import Invoice, InvoiceTitle, ReconciliationRow, StatementFile
 from reconciliation.states import BillStatus, InvoiceStatus, PaperStatus
 
+# By name, for the document: other things have kinds, too.
+INVOICE_KINDS = Invoice.Kind.choices
+TITLE_KINDS = InvoiceTitle.Kind.choices
+
 
 class StandingSerializer(serializers.Serializer[Any]):
     """A wallet at the beginning or the end of a period."""
@@ -56,6 +60,13 @@ class StatementSerializer(serializers.Serializer[Any]):
     files = StatementFileSerializer(many=True)
     created_at = serializers.DateTimeField()
     ready_at = serializers.DateTimeField(allow_null=True)
+
+
+class StatementListSerializer(serializers.Serializer[Any]):
+    """A page of statements, the newest first."""
+
+    results = StatementSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
 
 
 class ColumnsSerializer(serializers.Serializer[Any]):
@@ -123,6 +134,13 @@ class ReconciliationSerializer(serializers.Serializer[Any]):
     ready_at = serializers.DateTimeField(allow_null=True)
 
 
+class ReconciliationListSerializer(serializers.Serializer[Any]):
+    """A page of reports, the newest first."""
+
+    results = ReconciliationSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
 class ResolutionSerializer(serializers.Serializer[Any]):
     """How finance explained a difference."""
 
@@ -156,6 +174,13 @@ class ReconciliationRowSerializer(serializers.Serializer[Any]):
     resolution = ResolutionSerializer(allow_null=True)
 
 
+class ReconciliationRowListSerializer(serializers.Serializer[Any]):
+    """A page of rows, in the order of the report."""
+
+    results = ReconciliationRowSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
 class BillSerializer(serializers.Serializer[Any]):
     """What was in use of the credit line when a month ended."""
 
@@ -175,6 +200,13 @@ class BillSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
 
 
+class BillListSerializer(serializers.Serializer[Any]):
+    """A page of bills, the newest first."""
+
+    results = BillSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
 class InvoiceTitleSerializer(serializers.Serializer[Any]):
     """Whom invoices are made out to."""
 
@@ -188,6 +220,13 @@ class InvoiceTitleSerializer(serializers.Serializer[Any]):
     bank_account = serializers.CharField(allow_null=True)
     email = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
+
+
+class InvoiceTitleListSerializer(serializers.Serializer[Any]):
+    """A page of titles in use, the newest first."""
+
+    results = InvoiceTitleSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
 
 
 class InvoiceRowSerializer(serializers.Serializer[Any]):
@@ -215,6 +254,13 @@ class InvoiceRowSerializer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
     issued_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
+
+
+class InvoiceListSerializer(serializers.Serializer[Any]):
+    """A page of invoices without their lines, the newest first."""
+
+    results = InvoiceRowSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
 
 
 class InvoiceLineSerializer(serializers.Serializer[Any]):

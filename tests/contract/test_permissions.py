@@ -12,7 +12,6 @@ from gzip import compress
 from typing import Any
 
 import pytest
-from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import ApiKey, Partner
@@ -27,9 +26,14 @@ from tests.cast import BEIJING, Api, Merchant, World, make_merchant, order_body
 from tests.contract.endpoints import Endpoint, list_endpoints
 from tests.messaging.hooks import URL, make_endpoint, take, tell_orders
 from tests.orders.acts import pay, place, ship
+from tests.reconciliation import invoicing as invoices
+from tests.reconciliation.api.rows import add_bill, read_whole
+from tests.reconciliation.merchant_files import csv_of, upload
+from tests.staging import on_stage
 
 ENDPOINTS = list_endpoints()
 each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=str)
+BOOKS = csv_of(("M-9", "order_payment", "-5.00", "2026-02-02"))
 TOP_UP = {"amount": "5.00", "reference": "R-9", "paid_at": "2026-03-01T10:00:00+08:00"}
 
 
@@ -101,6 +105,33 @@ CALLS = {
     "cancel_order": Call(lambda w: f"/orders/{w['open']}/cancel", is_own=True),
     "receive_order": Call(lambda w: f"/orders/{w['paid']}/receive", is_own=True),
     "get_order_timeline": Call(lambda w: f"/orders/{w['paid']}/timeline", is_own=True),
+    "list_statements": Call(lambda _w: "/statements"),
+    "create_statement": Call(
+        lambda _w: "/statements", {"period_start": "2026-03-01", "period_end": "2026-03-31"}, 202
+    ),
+    "get_statement": Call(lambda w: f"/statements/{w['statement']}", is_own=True),
+    "get_statement_file": Call(
+        lambda w: f"/statements/{w['statement']}/file?format=pdf", is_own=True
+    ),
+    "list_reconciliations": Call(lambda _w: "/reconciliations"),
+    "create_reconciliation": Call(lambda _w: "/reconciliations", "their books", 202),
+    "get_reconciliation": Call(lambda w: f"/reconciliations/{w['report']}", is_own=True),
+    "list_reconciliation_rows": Call(lambda w: f"/reconciliations/{w['report']}/rows", is_own=True),
+    "get_reconciliation_file": Call(lambda w: f"/reconciliations/{w['report']}/file", is_own=True),
+    "list_invoice_titles": Call(lambda _w: "/invoice-titles"),
+    "create_invoice_title": Call(
+        lambda _w: "/invoice-titles", {"kind": "individual", "name": "张三"}, 201
+    ),
+    "list_invoices": Call(lambda _w: "/invoices"),
+    "create_invoice": Call(
+        lambda _w: "/invoices",
+        lambda w: {"title_id": w["title"], "kind": "general", "order_no": w["paid"]},
+        201,
+    ),
+    "get_invoice": Call(lambda w: f"/invoices/{w['invoice']}", is_own=True),
+    "get_invoice_file": Call(lambda w: f"/invoices/{w['invoice']}/file", is_own=True),
+    "list_bills": Call(lambda _w: "/bills"),
+    "get_bill": Call(lambda w: f"/bills/{w['bill']}", is_own=True),
     "list_shipments": Call(lambda w: f"/orders/{w['paid']}/shipments", is_own=True),
     "get_tracking": Call(lambda w: f"/shipments/{w['shipment']}/tracking", is_own=True),
     "list_carriers": Call(lambda _w: "/carriers"),
@@ -141,8 +172,12 @@ CALLS = {
 }
 ONLY_PLACING = {"place_order"}  # what a suspended partner may not do
 NOTHING = dict.fromkeys(
-    ("open", "paid", "shipment", "top_up", "endpoint", "message", "claim", "returning"), "1"
-)
+    (
+        "open", "paid", "shipment", "top_up", "endpoint", "message", "claim", "returning",
+        "statement", "report", "title", "invoice", "bill",
+    ),
+    "1",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -157,14 +192,10 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
     """Made once, in a transaction around those of the tests."""
-    with django_db_blocker.unblock():
-        around = transaction.atomic()
-        around._from_testcase = True  # type: ignore[attr-defined] # services may begin their own in it
-        with around:
-            merchant, world = make_merchant("acme"), World()
-            world.open_pool_to(merchant)
-            yield Stage(merchant, make_merchant("stranger"), make_things(world, merchant))
-            transaction.set_rollback(True)
+    with on_stage(django_db_blocker):
+        merchant, world = make_merchant("acme"), World()
+        world.open_pool_to(merchant)
+        yield Stage(merchant, make_merchant("stranger"), make_things(world, merchant))
 
 
 @pytest.fixture
@@ -187,7 +218,8 @@ def things(stage: Stage, db: None) -> dict[str, str]:
 
 def make_things(world: World, merchant: Merchant) -> dict[str, str]:
     """An open order, a paid and shipped one, a top-up, an address library, a webhook endpoint to
-    which a message is on its way, a claim that was filed, and one whose goods are awaited.
+    which a message is on its way, a claim that was filed, and one whose goods are awaited; a
+    statement, a report on a file, an invoice that was issued, and a bill.
     """
     RegionLibrary.objects.create(version="test", file=compress(b"code"), loaded_at=clock.now())
     world.make_sku("A", price="10.00", north=50)
@@ -200,6 +232,9 @@ def make_things(world: World, merchant: Merchant) -> dict[str, str]:
     make_reasons()
     set_return_addresses()
     filed = file(merchant, paid_part(merchant, "M-3"), merchant_aftersale_no="R-3")
+    invoiced = invoices.ask(merchant, pay(merchant, "M-5")["order_no"])
+    invoices.issue(invoiced)
+    report = upload(merchant, BOOKS, "2026-02-01", "2026-02-28")
     return {
         "open": place(merchant, "M-2")["order_no"],
         "paid": paid["order_no"],
@@ -209,6 +244,11 @@ def make_things(world: World, merchant: Merchant) -> dict[str, str]:
         "message": first.message_id,
         "claim": filed["aftersale_no"],
         "returning": awaited(merchant, number="4"),
+        "statement": report.statement.statement_no,
+        "report": report.reconciliation_no,
+        "title": invoiced["title"]["title_id"],
+        "invoice": invoiced["invoice_no"],
+        "bill": add_bill(merchant.partner, "2025-02", "10.00").bill_no,
     }
 
 
@@ -217,9 +257,12 @@ def call(api: Api, endpoint: Endpoint, things: dict[str, str]) -> Any:
     path = wanted.path(things)
     if wanted.body == "a picture":
         return api.upload(path, make_png())
+    if wanted.body == "their books":
+        return api.upload(path, BOOKS, period_start="2026-03-01", period_end="2026-03-31")
     if endpoint.methods == ("get",):
         plain, _mark, query = path.partition("?")
-        return api.get(plain, **dict(part.split("=") for part in query.split("&") if part))
+        parameters = dict(part.split("=") for part in query.split("&") if part)
+        return read_whole(api.get(plain, **parameters))
     body = wanted.body(things) if callable(wanted.body) else wanted.body
     return api.request(endpoint.methods[0].upper(), path, body=body)
 

@@ -37,6 +37,8 @@ from openplatform.messaging.services.resending import send_test
 from openplatform.regions.services.loading import load_regions
 from orders.services.cancellation import expire_due_orders
 from orders.services.shipping import change_waybill
+from reconciliation.models import Bill
+from reconciliation.services.billing import watch_due_bills
 from tests.accounts.money_moves import make_staff
 from tests.aftersales import acts as claims
 from tests.aftersales import deciding
@@ -44,6 +46,10 @@ from tests.cast import REGIONS, Merchant, World
 from tests.catalog.pools import curate_pool
 from tests.orders.acts import let_expire, pay, place, ship
 from tests.orders.changing import close
+from tests.reconciliation.bill_rows import issue, set_due, write_entry, write_statement
+from tests.reconciliation.invoicing import ask
+from tests.reconciliation.merchant_files import csv_of, upload
+from tests.reconciliation.past import make_statement
 from tests.sample_regions import write_csv
 
 ACTOR = "operator"
@@ -243,6 +249,34 @@ def _test(stage: Stage) -> None:
     )
 
 
+# Statements, reports, bills and invoices
+
+
+def _state(stage: Stage) -> None:
+    make_statement(stage.merchant.partner, "2026-01-01", "2026-01-31")
+
+
+def _reconcile(stage: Stage) -> None:
+    books = csv_of(("M-9", "order_payment", "-5.00", "2026-01-02"))
+    upload(stage.merchant, books, "2026-01-01", "2026-01-31")
+
+
+def _invoice(stage: Stage) -> None:
+    ask(stage.merchant, pay(stage.merchant)["order_no"])
+
+
+def _bill(stage: Stage) -> Bill:
+    write_entry(stage.merchant.partner, "-10050.00")
+    bill = issue(write_statement(stage.merchant.partner))
+    assert bill is not None
+    return bill
+
+
+def _let_bill_go_unpaid(stage: Stage) -> None:
+    set_due(_bill(stage), -1, issued=16)
+    watch_due_bills()
+
+
 DOORS: dict[str, Door] = {
     "account.balance_low": _fall_low,
     "account.changed": _suspend,
@@ -253,7 +287,10 @@ DOORS: dict[str, Door] = {
     "aftersale.note_added": _note_on_claim,
     "aftersale.reviewed": lambda stage: deciding.ask(_claim(stage)),
     "aftersale.status_changed": _claim,
+    "bill.issued": _bill,
+    "bill.overdue": _let_bill_go_unpaid,
     "category.changed": _rename_category,
+    "invoice.status_changed": _invoice,
     "key.expiring": _let_key_end,
     "order.cancelled": _cancel,
     "order.created": lambda stage: place(stage.merchant),
@@ -265,12 +302,14 @@ DOORS: dict[str, Door] = {
     "pool.sku_removed": partial(_curate, remove=["A"]),
     "price.announced": partial(_reprice, days=1),
     "price.changed": partial(_reprice, days=None),
+    "reconciliation.ready": _reconcile,
     "regions.changed": _load_regions,
     "shipment.created": _ship,
     "shipment.updated": _relabel,
     "sku.off_shelf": partial(_shelve, sku="A", state=Sku.ShelfState.OFF_SHELF),
     "sku.on_shelf": partial(_shelve, sku="C", state=Sku.ShelfState.ON_SHELF),
     "sku.updated": _edit,
+    "statement.ready": _state,
     "stock.changed": _count,
     "test.ping": _test,
     "webhook_endpoint.disabled": _disable,

@@ -7,6 +7,16 @@ from django.http import HttpRequest
 
 MULTIPART = "multipart/form-data"
 UPLOAD_OVERHEAD = 64 * 1024  # bytes for the other fields of the form and the headers of its parts
+_LARGE_UPLOADS: dict[str, int] = {}
+
+
+def take_large_uploads(path: str, limit: int) -> None:
+    """Let forms to this path of the API have a file of so many bytes, more than elsewhere.
+
+    Its view says so, too, by the ``upload_limit`` of its parser, which reads them. Registered in an
+    app's ``ready()``.
+    """
+    _LARGE_UPLOADS[path] = limit
 
 
 def is_multipart(request: HttpRequest) -> bool:
@@ -20,5 +30,6 @@ def body_limit(request: HttpRequest) -> int:
     Views that take no uploads refuse a form by its media type and read nothing of it.
     """
     if is_multipart(request):
-        return int(settings.UPLOAD_LIMIT) + UPLOAD_OVERHEAD
+        limit = _LARGE_UPLOADS.get(request.path_info, int(settings.UPLOAD_LIMIT))
+        return limit + UPLOAD_OVERHEAD
     return int(settings.API_BODY_LIMIT)
