@@ -81,7 +81,12 @@ def to_csv(table: Table) -> bytes:
     rows.writerow([title for title, _form in table.columns])
     for row in table.rows:
         cells = zip(row, table.columns, strict=True)
-        rows.writerow([neutralised(_plain(value, form)) for value, (_title, form) in cells])
+        rows.writerow(
+            [
+                neutralised(value) if isinstance(value, str) else _plain(value, form)
+                for value, (_title, form) in cells
+            ]
+        )
     return BOM_UTF8 + out.getvalue().encode()
 
 

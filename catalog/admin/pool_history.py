@@ -15,8 +15,8 @@ from unfold.contrib.filters.admin import (
     FieldTextFilter,
 )
 
-from catalog.admin.day_filter import DayRangeFilter
 from catalog.models import PoolChange, PoolExclusion, Sku
+from openplatform.core.admin.day_filter import DayRangeFilter
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.model_admins import ReadOnlyAdmin, ReadOnlyInline
 

@@ -19,11 +19,11 @@ from unfold.contrib.filters.admin import (
 )
 
 from catalog.admin.chosen_skus import ChosenSkus
-from catalog.admin.day_filter import DayRangeFilter
 from catalog.admin.pool_history import link_to_sku
 from catalog.forms.shelf import ShelfTimeForm
 from catalog.models import ShelfChange, Sku
 from catalog.services.shelf import schedule_shelf_change, withdraw_shelf_changes
+from openplatform.core.admin.day_filter import DayRangeFilter
 from openplatform.core.admin.decorators import action, display
 from openplatform.core.admin.form_pages import Values, answer_form_page
 from openplatform.core.admin.model_admins import ReadOnlyAdmin

@@ -20,6 +20,7 @@ from openplatform.approvals.selectors import list_pending
 from openplatform.backoffice import selectors
 from openplatform.backoffice.cards import Card
 from openplatform.backoffice.claim_cards import claim_cards
+from openplatform.backoffice.finance_cards import finance_cards
 from openplatform.connectors.selectors import list_resting
 from openplatform.core import clock
 from openplatform.messaging.figures import list_troubled_endpoints
@@ -46,6 +47,7 @@ def show_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
         cards.append(_show_wallets(context))
     if request.user.has_perm("accounts.view_bookcheck"):
         cards.append(_books_card(now))
+    cards += finance_cards(request, now)
     if request.user.has_perm("accounts.view_apikey"):
         cards.append(_keys_card(now))
     if may_see_owners:

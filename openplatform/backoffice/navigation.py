@@ -18,6 +18,7 @@ from openplatform.core.errors import type_of_text
 from openplatform.imports.selectors import list_usable_resources
 from openplatform.messaging.figures import list_troubled_endpoints
 from orders.selectors.parcels import list_troubled
+from reconciliation.selectors.attention import count_overdue_bills, count_requested_invoices
 
 S = ClaimStatus
 
@@ -29,6 +30,14 @@ TROUBLED_PARCELS = format_lazy(
 
 CLAIMS = reverse_lazy("admin:aftersales_claim_changelist")
 CLAIM_FIGURES = reverse_lazy("admin:aftersales_claim_figures")
+STATEMENTS = reverse_lazy("admin:reconciliation_statement_changelist")
+BILLS = reverse_lazy("admin:reconciliation_bill_changelist")
+# Pages among the addresses of statements and of bills that have links of their own.
+MONTHS = reverse_lazy("admin:reconciliation_statement_month")
+SUMMARY = reverse_lazy("admin:reconciliation_statement_summary")
+ARCHIVE = reverse_lazy("admin:reconciliation_statement_archive")
+WRONG_PRICES = reverse_lazy("admin:reconciliation_wrong_prices")
+SEE_STATEMENTS = "reconciliation.view_statement"
 
 
 def _may_see(app: str, model: str) -> Callable[[HttpRequest], bool]:
@@ -96,15 +105,41 @@ def _may_see_prices(request: HttpRequest) -> bool:
     return bool(request.user.has_perms(("catalog.view_sku", "catalog.view_purchaseprice")))
 
 
+def _is_at_statements(request: HttpRequest) -> bool:
+    """At the statements, save the pages beside them."""
+    others = (str(MONTHS), str(SUMMARY), str(ARCHIVE))
+    return request.path.startswith(str(STATEMENTS)) and not request.path.startswith(others)
+
+
+def _is_at_bills(request: HttpRequest) -> bool:
+    """At the bills, save the page beside them."""
+    is_at = request.path.startswith(str(BILLS))
+    return is_at and not request.path.startswith(str(WRONG_PRICES))
+
+
+def _page(title: type_of_text, icon: str, link: Any, *permissions: str) -> dict[str, Any]:
+    """A page that is no list, and those below it."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": link,
+        "permission": lambda request: request.user.has_perms(permissions),
+        "active": lambda request: request.path.startswith(str(link)),
+    }
+
+
 def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's callback: groups of links; beside the approvals, how many one could decide, beside
-    the parcels in trouble and the queues of claims, how many wait for somebody, and beside the
-    webhook endpoints, how many take nothing.
+    the parcels in trouble and the queues of claims, how many wait for somebody, beside the bills,
+    how many are overdue, beside the invoices, how many are to be issued, and beside the webhook
+    endpoints, how many take nothing.
     """
     waiting = list_pending_for(request.user).count()
     troubled = list_troubled().count()
     claims = get_standings()
     failing = list_troubled_endpoints(now=clock.now()).count()
+    overdue = count_overdue_bills()
+    requested = count_requested_invoices()
     return [
         {
             "items": [
@@ -232,6 +267,44 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Withdrawals"), "account_balance", "accounts", "withdrawal"),
                 _item(_("Credit limit changes"), "credit_score", "accounts", "creditlimitchange"),
                 _item(_("Checks of the books"), "fact_check", "accounts", "bookcheck"),
+            ],
+        },
+        {
+            "title": _("Reconciliation"),
+            "separator": True,
+            "collapsible": True,
+            "items": [
+                _page(_("Close a month"), "event_available", MONTHS, SEE_STATEMENTS),
+                {
+                    **_item(_("Statements"), "description", "reconciliation", "statement"),
+                    "active": _is_at_statements,
+                },
+                _page(_("Summary of statements"), "functions", SUMMARY, SEE_STATEMENTS),
+                _page(
+                    _("Archive of statements"),
+                    "folder_zip",
+                    ARCHIVE,
+                    SEE_STATEMENTS,
+                    "reconciliation.download_statement",
+                ),
+                _item(_("Comparisons"), "compare_arrows", "reconciliation", "reconciliation"),
+                {
+                    **_item(_("Bills"), "request_page", "reconciliation", "bill"),
+                    "active": _is_at_bills,
+                    **({"badge": overdue, "badge_variant": "danger"} if overdue else {}),
+                },
+                {
+                    **_item(_("Invoices"), "receipt", "reconciliation", "invoice"),
+                    **({"badge": requested, "badge_variant": "warning"} if requested else {}),
+                },
+                _item(_("Invoice titles"), "badge", "reconciliation", "invoicetitle"),
+                _page(
+                    _("Prices that went wrong"),
+                    "money_off_csred",
+                    WRONG_PRICES,
+                    "orders.view_order",
+                    "catalog.view_purchaseprice",
+                ),
             ],
         },
         {
