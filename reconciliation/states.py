@@ -21,7 +21,7 @@ class BillStatus(models.TextChoices):
     """Of what a merchant owes for a month on credit."""
 
     OPEN = "open", pgettext_lazy("of a bill", "Open")
-    OVERDUE = "overdue", _("Overdue")
+    OVERDUE = "overdue", pgettext_lazy("of a bill", "Overdue")
     PAID = "paid", pgettext_lazy("of a bill", "Paid")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -178,7 +179,7 @@ class _Workbook:
         sheets = 0
         at = ROWS_ON_A_SHEET
         sheet = None
-        for row in rows.iterator(chunk_size=CHUNK):
+        for row in _in_chunks(rows):
             if at >= ROWS_ON_A_SHEET:
                 sheets += 1
                 sheet = self._sheet(name if sheets == 1 else f"{name} {sheets}", columns)
@@ -216,6 +217,16 @@ class _Workbook:
     def close(self) -> None:
         """There are no more rows."""
         self._book.close()
+
+
+def _in_chunks(rows: QuerySet[ReconciliationRow]) -> Iterator[ReconciliationRow]:
+    """By their position, each few by a statement of its own: no cursor has all of them ready before
+    the first comes, and no transaction is open while they are written.
+    """
+    last = 0
+    while found := list(rows.filter(position__gt=last)[:CHUNK]):
+        yield from found
+        last = found[-1].position
 
 
 def sums_of(reconciliation: Reconciliation, result: str) -> tuple[int, Decimal, Decimal]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from accounts.models import LedgerEntry, Wallet
 from accounts.services.books import verify_books
@@ -104,7 +104,8 @@ class Stream:
         return found
 
 
-def read_stream() -> Stream:
+def read_stream(others: Collection[str] = ()) -> Stream:
+    """The stream; ``others`` are customers to be kept although they cancel nothing."""
     invoices = {invoice.number: invoice for invoice in read_source().invoices}
     cancellations: dict[str, Cancellation] = {}
     numbers: dict[str, str] = {}  # in the order of the file, with their days
@@ -121,7 +122,7 @@ def read_stream() -> Stream:
                 one.quantities[sku] += units
                 one.amounts[sku] += units * Decimal(row["UnitPrice"])
                 one.rows.append((sku, units))
-    customers = {one.customer for one in cancellations.values()}
+    customers = {one.customer for one in cancellations.values()} | set(others)
     events: list[Invoice | Cancellation] = []
     for number in numbers:
         invoice = invoices.get(number)
@@ -184,8 +185,7 @@ class Replay:
 
     def close_the_day(self) -> None:
         """What can be shipped is, and is received at once."""
-        waiting = Suborder.objects.filter(status="awaiting_shipment")
-        for number, code in waiting.values_list("order_no", "order__partner__code"):
+        for number, code in self.leaving().values_list("order_no", "order__partner__code"):
             ship(number, waybill_no=f"SF-{number}")
             receive_order(
                 partner_id=self.merchants[code].partner.pk,
@@ -193,6 +193,10 @@ class Replay:
                 actor=code,
                 now=clock.now(),
             )
+
+    def leaving(self) -> QuerySet[Suborder]:
+        """What a day's end finds ready to be shipped."""
+        return Suborder.objects.filter(status="awaiting_shipment")
 
     def buy(self, invoice: Invoice) -> None:
         merchant = self.merchants[invoice.customer]
