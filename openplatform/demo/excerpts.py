@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from openplatform.demo.narration import Json
+
+PAPERS = ("statement", "reconciliation", "invoice")  # what messages of theirs carry
 
 
 def pick(*names: str) -> Callable[[Json], Json]:
@@ -74,6 +77,9 @@ def message_shown(message: Json) -> Json:
     shown = {"sequence": message["sequence"], "type": message["type"]}
     if "aftersale" in message["data"]:
         return {**shown, **pick("aftersale_no", "status")(message["data"]["aftersale"])}
+    for subject in PAPERS:
+        if subject in message["data"]:
+            return {**shown, **pick(f"{subject}_no", "status")(message["data"][subject])}
     return {**shown, "changed": message["data"].get("changed")}
 
 
@@ -102,5 +108,39 @@ def claim_shown(body: Json) -> Json:
                 item
             )
             for item in body["items"]
+        ],
+    }
+
+
+def statement_shown(body: Json) -> Json:
+    """What is worth seeing of a statement."""
+    return {
+        **pick("statement_no", "period_start", "period_end", "status")(body),
+        **pick("opening", "totals", "closing", "entry_count")(body),
+        "files": [f"{file['language']}.{file['format']}" for file in body["files"]],
+    }
+
+
+def report_shown(body: Json) -> Json:
+    """What is worth seeing of a comparison: what its rows came to, and what leads from one closing
+    to the other.
+    """
+    shown = pick("reconciliation_no", "statement_no", "status")(body)
+    bridge = body["bridge"] or {}
+    return {
+        **shown,
+        "results": {name: count for name, count in (body["results"] or {}).items() if count},
+        "bridge": {name: amount for name, amount in bridge.items() if Decimal(amount)},
+        **({"faults": body["faults"]} if body["faults"] else {}),
+    }
+
+
+def invoice_shown(body: Json) -> Json:
+    """What is worth seeing of an invoice."""
+    return {
+        **pick("invoice_no", "status", "credits", "amount", "tax_amount")(body),
+        **pick("fiscal_code", "fiscal_number", "issued_at")(body),
+        "lines": [
+            pick("sku", "quantity", "tax_rate", "amount")(line) for line in body.get("lines", [])
         ],
     }

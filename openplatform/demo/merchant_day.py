@@ -5,18 +5,18 @@ It is a program of the other side: it knows the published contract and nothing o
 
 from __future__ import annotations
 
-import secrets
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
+from openplatform.demo.bookkeeping import Bookkeeping, new_number
 from openplatform.demo.claiming import Claiming, Review
 from openplatform.demo.delivery import Delivery, Ship, expect_status, total_of
-from openplatform.demo.excerpts import first, message_shown, order_shown, pick, quote_shown
+from openplatform.demo.excerpts import first, order_shown, pick, quote_shown
+from openplatform.demo.invoicing import Invoicing, Issue
 from openplatform.demo.narration import Json, Narrator
 from openplatform.demo.pushing import PushedMessages
+from openplatform.demo.reconciling import Reconciling
 
 SHANGHAI, GUANGDONG, BEIJING = "310000", "440000", "110000"
 STREET = "建国路示例街 8 号"
@@ -51,6 +51,7 @@ class MerchantDay:
         when somebody else ships, and the day does not wait for any arrival.
     :param review: decides claims as operators do, receives and inspects what came back; None when
         somebody else does.
+    :param issue: has invoices issued as finance does; None when somebody else does.
     :param receive_at: a port of this machine that the platform may send webhooks to; None leaves
         them out of the day.
     """
@@ -61,16 +62,18 @@ class MerchantDay:
         *,
         ship: Ship | None = None,
         review: Review | None = None,
+        issue: Issue | None = None,
         receive_at: int | None = None,
     ) -> None:
         self.narrator = narrator
         self.ship = ship
         self.review = review
+        self.issue = issue
         self.receive_at = receive_at
 
     def run(self) -> Json:
-        """The paid, shipped, received and booked order, one unit of it refunded before it was
-        shipped and one sent back.
+        """The paid, invoiced, shipped, received and booked order, one unit of it refunded before it
+        was shipped and one sent back.
 
         :raises WalkthroughFailed: at the first thing that is not as it should be.
         """
@@ -97,17 +100,23 @@ class MerchantDay:
         order = self._confirm(order)
         claiming = Claiming(self.narrator, review=self.review)
         order = claiming.refund_before_shipment(order, head)
+        invoicing = Invoicing(self.narrator, head, issue=self.issue)
+        invoice = invoicing.ask(order)
         delivery = Delivery(self.narrator, ship=self.ship)
         order = delivery.follow_shipping(order, head)
         delivery.track(order)
         delivery.receive(order)
         claiming.send_back(order, delivery, head)
+        invoicing.await_credit(invoice, total_of(claiming.claims[-1:], "refund_amount"))
         delivery.check_timeline(order, claiming.claims)
-        fed = self._check_messages(order, claiming.claims, head)
+        Reconciling(self.narrator).run(head)
+        invoicing.read_bills()
+        books = Bookkeeping(self.narrator)
+        fed = books.check_messages(order, claiming.claims, head)
         if pushed is not None:
             pushed.check(fed)
-        self._check_ledger(order, claiming.claims)
-        self._report_top_up()
+        books.check_ledger(order, claiming.claims)
+        books.report_top_up()
         self.narrator.begin("done")
         return self.narrator.call(
             "GET", f"/orders/{order['order_no']}", show=pick("order_no", "status", "total_amount")
@@ -250,7 +259,7 @@ class MerchantDay:
         )
 
     def _refuse(self, items: list[Json], consignee: Json, expected: Mapping[str, str]) -> None:
-        number = _number()
+        number = new_number()
         problem = self.narrator.call(
             "POST",
             "/orders",
@@ -292,7 +301,7 @@ class MerchantDay:
     def _place(self, basket: Sequence[Offer], consignee: Json, quote: Json) -> Json:
         self.narrator.begin("order")
         body: Json = {
-            "merchant_order_no": _number(),
+            "merchant_order_no": new_number(),
             "quote_id": quote["quote_id"],
             "items": _items(basket),
             "consignee": consignee,
@@ -329,111 +338,6 @@ class MerchantDay:
             expect_status(self.narrator, order, "paid", "partly_shipped", "shipped", "delivered")
         self.narrator.call("GET", "/account", show=pick("balance", "held_amount", "available"))
         return order
-
-    def _check_messages(self, order: Json, claims: Sequence[Json], head: int) -> list[Json]:
-        """Everything that the feed has behind ``head``."""
-        self.narrator.begin("messages")
-        after, told, fed = head, [], []
-        told_of: dict[str, list[str]] = defaultdict(list)
-        while True:
-            answer = self.narrator.call(
-                "GET",
-                f"/messages?after={after}&limit={BATCH}",
-                show=lambda body: [message_shown(message) for message in body["results"]],
-            )
-            for message in answer["results"]:
-                self.narrator.expect(
-                    message["sequence"] == after + 1,
-                    "message_gap",
-                    after=after,
-                    sequence=message["sequence"],
-                )
-                after = message["sequence"]
-                fed.append(message)
-                if message["data"].get("order", {}).get("order_no") == order["order_no"]:
-                    told.append(message["type"])
-                elif "aftersale" in message["data"]:
-                    claim = message["data"]["aftersale"]
-                    states = told_of[claim["aftersale_no"]]
-                    if claim["status"] not in states[-1:]:  # a parcel's news change no state
-                        states.append(claim["status"])
-            if after >= answer["head"]:
-                break
-            self.narrator.expect(
-                bool(answer["results"]), "message_gap", after=after, sequence=answer["head"]
-            )
-        parcels = sum(len(part["shipments"]) for part in order["suborders"])
-        for expected in ("order.created", "order.split", "order.status_changed"):
-            self.narrator.expect(expected in told, "message_missing", expected=expected, types=told)
-        self.narrator.expect(
-            told.count("shipment.created") == parcels,
-            "message_missing",
-            expected=f"shipment.created × {parcels}",
-            types=told,
-        )
-        for claim in claims:
-            expected_states = [event["to"] for event in claim["history"]]
-            states = told_of[claim["aftersale_no"]]
-            self.narrator.expect(
-                states == expected_states,
-                "claim_messages",
-                number=claim["aftersale_no"],
-                expected=expected_states,
-                states=states,
-            )
-        return fed
-
-    def _check_ledger(self, order: Json, claims: Sequence[Json]) -> None:
-        self.narrator.begin("ledger")
-        answer = self.narrator.call(
-            "GET",
-            f"/account/entries?order_no={order['order_no']}",
-            show=lambda body: [
-                pick("entry_no", "kind", "amount", "balance_after", "aftersale_no")(entry)
-                for entry in body["results"]
-            ],
-        )
-        booked = [
-            (entry["kind"], entry["amount"], entry["aftersale_no"] or "")
-            for entry in answer["results"]
-        ]
-        expected = [
-            ("order_payment", f"-{order['total_amount']}", ""),
-            *(("refund", claim["refund_amount"], claim["aftersale_no"]) for claim in claims),
-        ]
-        self.narrator.expect(
-            booked == expected,
-            "ledger",
-            number=order["order_no"],
-            expected=expected,
-            entries=booked,
-        )
-
-    def _report_top_up(self) -> None:
-        self.narrator.begin("top_up")
-        before = self.narrator.call(
-            "GET", "/account", show=pick("balance", "daily_spend", "runway_days")
-        )
-        body = {"amount": "1000.00", "reference": _number(), "paid_at": _moment()}
-        show = pick("top_up_no", "status", "amount", "approved_amount")
-        top_up = self.narrator.call("POST", "/account/top-ups", body, status=201, show=show)
-        number = top_up["top_up_no"]
-        again = self.narrator.call("POST", "/account/top-ups", body, show=show)
-        self.narrator.expect(again["top_up_no"] == number, "top_up_twice", number=number)
-        after = self.narrator.call("GET", "/account", show=pick("balance"))
-        self.narrator.expect(
-            top_up["status"] == "pending" and after["balance"] == before["balance"],
-            "top_up_unseen",
-            number=number,
-        )
-
-
-def _number() -> str:
-    return f"DAY-{secrets.token_hex(6).upper()}"
-
-
-def _moment() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _another_range(offers: Sequence[Offer], basket: Sequence[Offer]) -> Offer | None:

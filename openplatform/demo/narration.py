@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -14,6 +15,7 @@ import requests
 from openplatform.demo import texts
 
 API = "/api/v1"
+LINKS = "/files/"  # addresses that open a file without a key
 HTTP_TIMEOUT = 15.0  # seconds
 BUSY = (429, 503)
 BUSY_ATTEMPTS = 5
@@ -63,10 +65,16 @@ class Narrator:
         self.steps: list[Step] = []
         self.last_path = ""
         self.was_replayed = False  # the last answer
-        self.session = requests.Session()
-        self.session.trust_env = False  # a proxy or .netrc of the machine is none of the demo's
+        self.session, self._keyless = requests.Session(), requests.Session()
+        for session in (self.session, self._keyless):
+            session.trust_env = False  # a proxy or .netrc of the machine is none of the demo's
         self.session.headers["Authorization"] = f"Bearer {key}"
         self.session.headers["Accept-Language"] = "zh-hans" if language == "zh" else "en"
+
+    def close(self) -> None:
+        """Hang up."""
+        self.session.close()
+        self._keyless.close()
 
     def begin(self, name: str) -> None:
         """The next step of the day, by its name in ``texts.STEPS``."""
@@ -101,7 +109,7 @@ class Narrator:
     ) -> Json:
         """The answer's body, told and noted; waits when the platform asks to.
 
-        :param file: name and content, sent as a form instead of a body.
+        :param file: name and content, sent as a form; the body are its other fields then.
 
         :raises WalkthroughFailed: for another status, or no answer.
         """
@@ -115,7 +123,9 @@ class Narrator:
         is_expected = response.status_code == status
         shows = show(answer) if is_expected else answer
         if shows or not quiet_when_empty or not is_expected:
-            told = body if file is None else {"file": f"{file[0]} ({len(file[1])} B)"}
+            told = (
+                body if file is None else {"file": f"{file[0]} ({len(file[1])} B)", **(body or {})}
+            )
             call = Call(method, f"{API}{path}", told, response.status_code, shows)
             self.steps[-1].calls.append(call)
             self._tell_call(call)
@@ -131,13 +141,48 @@ class Narrator:
         return answer
 
     def upload(
-        self, path: str, filename: str, content: bytes, *, show: Callable[[Json], Any]
+        self,
+        path: str,
+        filename: str,
+        content: bytes,
+        *,
+        show: Callable[[Json], Any],
+        fields: Json | None = None,
+        status: int = 201,
     ) -> Json:
-        """Send a file as a form; the answer's body, told and noted.
+        """Send a file as a form, with other fields of it; the answer's body, told and noted.
 
-        :raises WalkthroughFailed: unless it is kept (201).
+        :raises WalkthroughFailed: unless it is answered with this status.
         """
-        return self.call("POST", path, file=(filename, content), status=201, show=show)
+        return self.call("POST", path, fields, file=(filename, content), status=status, show=show)
+
+    def download(self, path: str, *, show: Callable[[bytes], Any]) -> bytes:
+        """A file, told and noted by what is worth seeing of it.
+
+        :param path: under the API; of a link that needs no key, its path on the host.
+        :raises WalkthroughFailed: unless it comes.
+        """
+        is_link = path.startswith(LINKS)
+        shown = path.rpartition("/")[0] + "/…" if is_link else f"{API}{path}"
+        self.last_path = shown
+        try:
+            response = (
+                self._keyless.get(f"{self.base_url}{path}", timeout=HTTP_TIMEOUT)
+                if is_link
+                else self._send("GET", path, None, None, None)
+            )
+        except requests.RequestException as error:
+            raise self.failure("unreachable", base_url=self.base_url, reason=error) from error
+        is_expected = response.status_code == HTTPStatus.OK
+        shows = show(response.content) if is_expected else response.text[:SHOWN_CHARACTERS]
+        call = Call("GET", shown, None, response.status_code, shows)
+        self.steps[-1].calls.append(call)
+        self._tell_call(call)
+        self.expect(
+            is_expected, "status", method="GET", path=shown, expected=200,
+            status=response.status_code, answer=shows,
+        )  # fmt: skip
+        return response.content
 
     def note_received(self, url: str, shows: Any, *, status: int) -> None:
         """What the platform sent to us, told and noted."""
@@ -163,7 +208,8 @@ class Narrator:
                 response = self.session.request(
                     method,
                     f"{self.base_url}{API}{path}",
-                    json=body,
+                    json=body if file is None else None,
+                    data=None if file is None else body,
                     files=None if file is None else {"file": file},
                     headers=headers,
                     timeout=HTTP_TIMEOUT,

@@ -75,6 +75,16 @@ STEPS: dict[str, tuple[str, str]] = {
         "Refunded: wait for aftersale.completed. The money is back at the price that was paid, and "
         "the unit can be sold again.",
     ),
+    "invoice": (
+        "申请发票：登记抬头，再为已付款的订单申请电子发票；金额是实付减去已退，重复申请还是同一张。",
+        "An invoice: a title first, then the request for the paid order, less what was refunded. "
+        "The same request again is the same invoice.",
+    ),
+    "invoice_issued": (
+        "（平台财务通过开票服务商开具。）等到 invoice.status_changed：号码、税额和 PDF 都有了。",
+        "(The platform's finance has a provider issue it.) Wait for invoice.status_changed: the "
+        "number of the tax office, the tax and the PDF are there.",
+    ),
     "shipping": (
         "（平台运营用 manage.py import shipments 导入发货，先发一张子单里的一件。）",
         "(The platform's operator ships with manage.py import shipments, at first one unit of one "
@@ -117,10 +127,38 @@ STEPS: dict[str, tuple[str, str]] = {
         "(The warehouse receives and inspects it: as expected, back on the shelf.) What was "
         "accepted is refunded to the balance.",
     ),
+    "credit_invoice": (
+        "红字发票：开票之后又退了款，平台自动开出同额的红字发票，不必申请。",
+        "A credit invoice: a refund came after the invoice, so the platform takes back as much by "
+        "a red-letter invoice, unasked.",
+    ),
     "timeline": (
         "资金时间线：这张订单冻结多少、付了多少、退了多少，逐行分摊，加起来分毫不差。",
         "The money's timeline: what was held, paid and refunded, with each line's share, adding up "
         "to the cent.",
+    ),
+    "statement": (
+        "对账单：今天还没结束（period_open），昨天的可以出；答复 202，等到 statement.ready 消息。"
+        "期初加各类合计等于期末。",
+        "A statement: today is not over (period_open), yesterday is. The answer is 202, then wait "
+        "for statement.ready. Opening and the totals by kind come to closing.",
+    ),
+    "statement_file": (
+        "对账文件：凭密钥下载，再凭限时链接下载一次；SHA-256 与列出的一致，期初加各行等于期末。",
+        "Its file: by the key, and once more by a link that works for some minutes. The SHA-256 is "
+        "as listed, and opening and the rows come to closing.",
+    ),
+    "comparison": (
+        "上传自己的账：多出一行平台从没见过的付款，有流水时再记错一分钱；报告逐行指出差异，"
+        "并给出从我方期末到平台期末的过渡。",
+        "The merchant's own books: a payment that the platform never saw, a cent off where there "
+        "are entries. The report names each difference, and what leads from the merchant's closing "
+        "to the platform's.",
+    ),
+    "bills": (
+        "账单：有授信额度的商户每月一张，写明金额、到期日和已付；没有授信就没有账单。",
+        "Bills: one a month for merchants with a credit line, with amount, due date and what came "
+        "in for it; without a credit line there are none.",
     ),
     "messages": (
         "消息：这一天里平台说过的话，序号连续，一条不漏。",
@@ -142,9 +180,9 @@ STEPS: dict[str, tuple[str, str]] = {
         "the same transfer again is the same top-up.",
     ),
     "done": (
-        "一天结束：从商品池到付款、发货、签收、售后、对上账，只用了一把密钥。",
-        "The day is over: from the pool to a paid, shipped, received and booked order with two "
-        "claims, with only a key.",
+        "一天结束：从商品池到付款、开票、发货、签收、售后、对上账，只用了一把密钥。",
+        "The day is over: from the pool to a paid, invoiced, shipped, received and booked order "
+        "with two claims, with only a key.",
     ),
 }
 
@@ -283,7 +321,38 @@ FAILURES: dict[str, tuple[str, str]] = {
         "售后单 {number} 没有给出退货地址。",
         "Claim {number} has no address to return to.",
     ),
-    "review_failed": ("售后处理失败：{reason}", "Dealing with a claim failed: {reason}"),
+    "review_failed": (
+        "平台一方的处理失败：{reason}",
+        "What the platform's side had to do failed: {reason}",
+    ),
+    "not_told": (
+        "等了 {seconds} 秒，还没有收到 {what} 的 {type} 消息。",
+        "After {seconds} s there is still no {type} about {what}.",
+    ),
+    "statement_sums": (
+        "对账单 {number} 的期末应为 {expected}，实际是 {closing}。",
+        "Statement {number} should close with {expected} and closes with {closing}.",
+    ),
+    "file_digest": (
+        "{number} 的文件 SHA-256 应为 {expected}，实际是 {digest}。",
+        "The file of {number} should have the SHA-256 {expected} and has {digest}.",
+    ),
+    "report_failed": (
+        "对账 {number} 没有成功：文件读不了。",
+        "Report {number} was not made: the file could not be read.",
+    ),
+    "report": (
+        "对账 {number} 应有 {expected}，实际是 {results}。",
+        "Report {number} should have {expected} and has {results}.",
+    ),
+    "invoice_amount": (
+        "发票 {number} 的金额应为 {expected}，实际是 {amount}。",
+        "Invoice {number} should come to {expected} and comes to {amount}.",
+    ),
+    "bill_without_credit": (
+        "没有授信额度的商户不应有账单。",
+        "A merchant without a credit line should have no bills.",
+    ),
     "top_up_twice": (
         "同一笔转账应仍是充值单 {number}。",
         "The same transfer should have been top-up {number} again.",

@@ -127,6 +127,13 @@ def test_providers_of_the_demo_are_called_at_a_free_port() -> None:
     assert dict(Provider.objects.values_list("code", "base_url")) == {
         "simulator": f"http://127.0.0.1:{port}",
         "simulator-spare": f"http://127.0.0.1:{port}/spare",
+        "simulator-invoices": f"http://127.0.0.1:{port}",
     }
+    assert dict(Provider.objects.values_list("code", "service")) == {
+        "simulator": "logistics",
+        "simulator-spare": "logistics",
+        "simulator-invoices": "invoicing",
+    }
+    Provider.objects.filter(code="simulator-invoices").delete()  # as loaded before there was it
     add_providers()
-    assert Provider.objects.count() == 2
+    assert Provider.objects.count() == 3

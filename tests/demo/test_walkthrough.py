@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from threading import Event, Thread
@@ -25,6 +27,7 @@ from openplatform.demo.management.commands.walkthrough import ship_by_import
 from openplatform.demo.merchant_day import MerchantDay
 from openplatform.demo.narration import Narrator, WalkthroughFailed
 from openplatform.demo.pushing import PushedMessages
+from openplatform.demo.services.issuing import issue_through_provider
 from openplatform.demo.services.loading import DemoData, demo_file, load_demo
 from openplatform.demo.services.receiving import find_receiver, open_receiver
 from openplatform.demo.services.reviewing import ReviewByStaff
@@ -33,6 +36,7 @@ from openplatform.messaging.models import Message, MessageCursor, WebhookEndpoin
 from openplatform.messaging.services.sequencing import sequence_outbox
 from orders.models import Order, Shipment
 from orders.services.parcel_following import follow_changed_parcels
+from reconciliation.models import Invoice, Reconciliation, Statement
 from tests.aftersales.acts import make_reasons
 
 
@@ -51,7 +55,9 @@ def demo(transactional_db, settings, tmp_path: Path) -> DemoData:
 def simulator(demo) -> Iterator[Simulator]:
     """The demo's providers answer; every parcel is at its end at once."""
     server = Simulator(0, seconds=0.0)
-    Provider.objects.filter(code="simulator").update(base_url=server.base_url)
+    Provider.objects.filter(code__in=["simulator", "simulator-invoices"]).update(
+        base_url=server.base_url
+    )
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server
@@ -134,7 +140,7 @@ def asking(simulator) -> Iterator[Event]:
 
 
 def test_day_ends_with_a_received_and_booked_order_for_every_merchant(
-    demo, asking, sending, live_server
+    demo, asking, reconciling, sending, live_server
 ):
     first = dict(MessageCursor.objects.values_list("partner__code", "last_sequence"))
     for merchant, language in zip(demo.merchants, ("zh", "en"), strict=True):
@@ -144,12 +150,15 @@ def test_day_ends_with_a_received_and_booked_order_for_every_merchant(
         )
 
         asking.clear()
-        order = MerchantDay(
+        day = MerchantDay(
             narrator,
             ship=ship_and_work,
             review=ReviewAndWork(asking),
+            issue=issue_through_provider,
             receive_at=free_port(),
-        ).run()
+        )
+        with closing(narrator):
+            order = day.run()
 
         assert order["status"] == "completed"
         assert order["is_split"] is True
@@ -183,10 +192,27 @@ def test_day_ends_with_a_received_and_booked_order_for_every_merchant(
         assert list(back.parcels.values_list("direction", "status")) == [("return", "delivered")]
         assert [step.name for step in narrator.steps] == [
             "account", "webhook", "pool", "details", "prices", "stock", "address", "refused",
-            "quote", "order", "replay", "confirm", "refund_claim", "refunded", "shipping",
-            "partly_shipped", "shipped", "tracking", "receipt", "return_claim", "sent_back",
-            "inspected", "timeline", "messages", "pushed", "ledger", "top_up", "done",
+            "quote", "order", "replay", "confirm", "refund_claim", "refunded", "invoice",
+            "invoice_issued", "shipping", "partly_shipped", "shipped", "tracking", "receipt",
+            "return_claim", "sent_back", "inspected", "credit_invoice", "timeline", "statement",
+            "statement_file", "comparison", "bills", "messages", "pushed", "ledger", "top_up",
+            "done",
         ]  # fmt: skip
+        invoice, credit = Invoice.objects.filter(partner=kept.partner).order_by("pk")
+        assert [(one.status, one.amount) for one in (invoice, credit)] == [
+            ("issued", kept.total_amount - refund.refund_amount),
+            ("issued", -back.refund_amount),
+        ]
+        assert credit.credits == invoice
+        statement = Statement.objects.get(partner=kept.partner)
+        assert (statement.status, statement.files.count()) == ("ready", 6)
+        assert statement.period_start == statement.period_end
+        assert statement.closing_balance == statement.opening_balance == 0  # of yesterday
+        report = Reconciliation.objects.get(partner=kept.partner)
+        assert (report.status, report.statement_id) == ("ready", statement.pk)
+        assert list(report.rows.values_list("result", "their_amount")) == [
+            ("missing_here", Decimal("-12.34"))
+        ]
         assert merchant.key not in "\n".join(lines)
         assert "whsec_" not in "\n".join(lines)
         endpoint = WebhookEndpoint.objects.get(partner__code=merchant.code)

@@ -1,4 +1,6 @@
-"""Providers of logistics in the demo: a first one and its spare, both played by the simulator."""
+"""Providers in the demo, all played by the simulator: of logistics a first one and its spare, and
+one of e-invoices.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +8,33 @@ import socket
 from decimal import Decimal
 
 from openplatform.connectors.models import Provider, ProviderContact
+from openplatform.connectors.providers import service_of
 from openplatform.connectors.simulator.server import HOST
 from openplatform.core.locking import transactional
 
-DRIVER = "simulated"
+LOGISTICS, INVOICING = "simulated", "simulated_invoicing"  # interfaces
 PORT = 9100  # where `manage.py logistics_simulator` is looked for unless run_platform started one
-PATHS = {"simulator": "", "simulator-spare": "/spare"}
+PATHS = {"simulator": "", "simulator-spare": "/spare", "simulator-invoices": ""}
 
 
 @transactional
 def add_providers() -> None:
-    """A provider that charges per call, and a dearer spare for when it fails."""
+    """A provider of logistics that charges per call, and a dearer spare for when it fails; one of
+    invoices. Those that are there stay as they are.
+    """
+    prepaid, bill = Provider.Settlement.PREPAID, Provider.Settlement.BILL
     terms = {
-        "simulator": ("示例物流查询", 1, Provider.Settlement.PREPAID, "0.0200"),
-        "simulator-spare": ("示例物流查询（备用）", 2, Provider.Settlement.BILL, "0.0500"),
+        "simulator": (LOGISTICS, "示例物流查询", 1, prepaid, "0.0200"),
+        "simulator-spare": (LOGISTICS, "示例物流查询（备用）", 2, bill, "0.0500"),
+        "simulator-invoices": (INVOICING, "示例电子发票", 1, prepaid, "0.1000"),
     }
-    for code, (name, priority, settlement, cost) in terms.items():
+    for code, (driver, name, priority, settlement, cost) in terms.items():
         provider, _is_new = Provider.objects.get_or_create(
             code=code,
             defaults={
                 "name": name,
-                "driver": DRIVER,
+                "service": service_of(driver),
+                "driver": driver,
                 "base_url": f"http://{HOST}:{PORT}{PATHS[code]}",
                 "priority": priority,
                 "interval_seconds": 2,
@@ -38,7 +46,7 @@ def add_providers() -> None:
         ProviderContact.objects.get_or_create(
             provider=provider,
             side=ProviderContact.Side.PROVIDER,
-            name="示例物流客服",
+            name="示例服务商客服",
             defaults={"duty": "接口故障", "phone": "400-000-0000", "email": "api@example.com"},
         )
         ProviderContact.objects.get_or_create(
@@ -51,7 +59,9 @@ def add_providers() -> None:
 
 def point_at_simulator() -> int | None:
     """Have the demo's providers called at a port that is free now; None when nobody is played."""
-    played = Provider.objects.filter(code__in=PATHS, driver=DRIVER, is_enabled=True)
+    played = Provider.objects.filter(
+        code__in=PATHS, driver__in=[LOGISTICS, INVOICING], is_enabled=True
+    )
     if not played:
         return None
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

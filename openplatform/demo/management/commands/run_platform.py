@@ -22,7 +22,7 @@ from openplatform.demo.services.loading import (
     read_demo_file,
     write_demo_file,
 )
-from openplatform.demo.services.logistics import point_at_simulator
+from openplatform.demo.services.logistics import add_providers, point_at_simulator
 from openplatform.demo.services.receiving import open_receiver
 from openplatform.demo.supervisor import HOST
 from openplatform.regions.models import Region
@@ -32,8 +32,8 @@ from openplatform.regions.services.loading import load_regions
 class Command(BaseCommand):
     help = (
         "Prepare the database (migrations, roles, regions, the demo when it is empty), then run "
-        "web, worker and a simulated provider of logistics until a signal. Prints addresses, "
-        "logins and keys."
+        "web, worker and a simulated provider of logistics and invoices until a signal. Prints "
+        "addresses, logins and keys."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -66,6 +66,8 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(str(error.detail)) from error
         demo = read_demo_file()
+        if demo is not None:
+            add_providers()  # of a demo that was loaded before there were all of them
         if demo is not None and demo["base_url"] != settings.PUBLIC_URL:
             write_demo_file({**demo, "base_url": settings.PUBLIC_URL})  # another PORT this time
         if demo is None and needs_demo:

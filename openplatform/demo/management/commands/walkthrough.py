@@ -8,6 +8,7 @@ import secrets
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
@@ -21,6 +22,7 @@ from openplatform.demo import texts
 from openplatform.demo.delivery import Parcel
 from openplatform.demo.merchant_day import MerchantDay
 from openplatform.demo.narration import Narrator, WalkthroughFailed
+from openplatform.demo.services.issuing import issue_through_provider
 from openplatform.demo.services.loading import read_demo_file
 from openplatform.demo.services.receiving import find_receiver
 from openplatform.demo.services.reviewing import ReviewByStaff
@@ -29,10 +31,11 @@ from openplatform.demo.services.reviewing import ReviewByStaff
 class Command(BaseCommand):
     help = (
         "Play a merchant's day over HTTP with only a key: pool, details, prices, stock, a refused "
-        "order, a quote, an order that splits, payment, a refund before shipment, shipping in "
-        "parts, tracking, receipt, a return with inspection, timeline, messages by feed and by "
-        "webhook, ledger. Every step checks what it gets; the exit status is not zero when "
-        "something is off."
+        "order, a quote, an order that splits, payment, a refund before shipment, an invoice, "
+        "shipping in parts, tracking, receipt, a return with inspection, the credit invoice for "
+        "it, timeline, a statement, a comparison with the merchant's own books, bills, messages by "
+        "feed and by webhook, ledger. Every step checks what it gets; the exit status is not zero "
+        "when something is off."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,8 +47,8 @@ class Command(BaseCommand):
             "--ship-with-import",
             action="store_true",
             help="also play the operator, who ships the order with `import shipments`, to a "
-            "provider whose parcels arrive within a minute, and who decides its claims; else the "
-            "day waits for whoever does",
+            "provider whose parcels arrive within a minute, and decides its claims, and finance, "
+            "who has its invoice issued; else the day waits for whoever does",
         )
         parser.add_argument(
             "--receive-at",
@@ -69,12 +72,14 @@ class Command(BaseCommand):
             narrator,
             ship=ship_by_import if options["ship_with_import"] else None,
             review=ReviewByStaff() if options["ship_with_import"] else None,
+            issue=issue_through_provider if options["ship_with_import"] else None,
             receive_at=options["receive_at"] or find_receiver(key),
         )
         order: dict[str, Any] | None = None
         failure: str | None = None
         try:
-            order = day.run()
+            with closing(narrator):
+                order = day.run()
         except WalkthroughFailed as error:
             failure = str(error)
         except KeyError as error:  # a field that the contract promises
@@ -82,7 +87,7 @@ class Command(BaseCommand):
             failure = narrator.text_of("field_missing", path=path, field=error)
         except CommandError as error:  # the operator's import
             failure = narrator.text_of("shipping_failed", reason=error)
-        except DomainError as error:  # the operator's decision
+        except DomainError as error:  # what the operator decided, or finance
             failure = narrator.text_of("review_failed", reason=error.detail)
         if is_json:
             document = {
