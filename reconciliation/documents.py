@@ -24,6 +24,7 @@ from reconciliation.models import (
     Statement,
     StatementFile,
 )
+from reconciliation.selectors.periods import period_kind
 from reconciliation.states import PaperStatus
 
 AMOUNT_OF_KIND = {
@@ -73,6 +74,7 @@ def statement_document(
         "currency": settings.CURRENCY,
         "period_start": statement.period_start.isoformat(),
         "period_end": statement.period_end.isoformat(),
+        "kind": period_kind(statement.period_start, statement.period_end).value,
         "status": statement.status,
         "opening": _standing(statement, "opening") if is_ready else None,
         "closing": _standing(statement, "closing") if is_ready else None,
@@ -256,7 +258,7 @@ def _invoice_line(line: InvoiceLine) -> dict[str, Any]:
         "unit": line.unit or None,
         "quantity": line.quantity,
         "unit_price": money.to_text(line.unit_price),
-        "tax_rate": str(line.tax_rate),
+        "tax_rate": money.rate_to_text(line.tax_rate),
         "amount": money.to_text(line.amount),
         "tax_amount": money.to_text(line.tax_amount),
     }

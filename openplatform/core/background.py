@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 PAUSE_AFTER_FAULT = 1.0  # seconds
 TURN_TAKES = 90.0  # seconds at most, between two signs of life
 BEATS_WITHIN = 60.0  # seconds
+LONG_PAUSE = 5.0  # seconds for which a connection is not kept
 
 
 @dataclass(frozen=True)
@@ -110,5 +111,7 @@ def run_loop(loop: Loop, stopping: Event, note_turn: Callable[[], None] = lambda
             stopping.wait(PAUSE_AFTER_FAULT)
             continue
         if not done:
+            if loop.pause >= LONG_PAUSE:
+                connection.close()
             stopping.wait(loop.pause)
     connection.close()

@@ -12,6 +12,8 @@ name_actions(
         "make_statement": _("Statement made"),
         "fail_statement": _("Statement could not be made"),
         "download_statement": _("Statement downloaded"),
+        "download_reconciliation": _("Report of differences downloaded"),
+        "download_invoice": _("Invoice downloaded"),
         "download_archive": _("Archive of statements downloaded"),
         "export_statement_summary": _("Summary of statements was exported"),
         "close_month": _("Month closed"),

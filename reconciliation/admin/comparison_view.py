@@ -173,6 +173,7 @@ def _report_of(reconciliation: Reconciliation, request: HttpRequest) -> dict[str
         "unresolved_count": differences.filter(resolved_at=None).count(),
         "difference_count": differences.count(),
         "may_resolve": request.user.has_perm("reconciliation.change_reconciliation"),
+        "may_download": request.user.has_perm("reconciliation.download_statement"),
         "note_form": NoteForm(),
         "is_long": is_long,
         "files": (

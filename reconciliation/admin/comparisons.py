@@ -49,6 +49,7 @@ from reconciliation.files.report import sums_of, write_report
 from reconciliation.forms.comparisons import ColumnsForm, NoteForm, UploadForm
 from reconciliation.models import ColumnMapping, Reconciliation, StatementFile
 from reconciliation.selectors.months import last_months
+from reconciliation.services.downloading import note_report_download
 from reconciliation.services.resolving import Chosen, resolve_rows
 from reconciliation.services.uploading import upload_file
 from reconciliation.states import PaperStatus
@@ -83,6 +84,10 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     def has_upload_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whoever may have files compared."""
         return bool(request.user.has_perm("reconciliation.add_reconciliation"))
+
+    def has_download_permission(self, request: HttpRequest) -> bool:
+        """Whoever may take statements away, may take away what was held against them."""
+        return bool(request.user.has_perm("reconciliation.download_statement"))
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         """Whoever may explain differences."""
@@ -143,11 +148,15 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     def answer_file(
         self, request: HttpRequest, pk: int, language: str
     ) -> HttpResponse | FileResponse:
-        """The report as a workbook; on to its page while it is being written.
+        """The report as a workbook, and the trail says who took it; on to its page while it is
+        being written.
 
+        :raises PermissionDenied: for whoever may not take it away.
         :raises Http404: when there is no such report, or language.
         """
         reconciliation = self._get(request, pk)
+        if not self.has_download_permission(request):
+            raise PermissionDenied
         if language not in StatementFile.Language or reconciliation.status != PaperStatus.READY:
             raise Http404
         with tempfile.TemporaryDirectory(prefix="report-") as folder:
@@ -158,6 +167,9 @@ class ReconciliationAdmin(ReadOnlyAdmin):
                 messages.warning(request, str(error.detail))
                 return _to(reconciliation)
             content = file.open("rb")  # it stays readable when its folder is gone
+        note_report_download(
+            reconciliation=reconciliation, language=language, actor=request.user.get_username()
+        )
         name = f"reconciliation-{reconciliation.reconciliation_no}-{language}.xlsx"
         response = FileResponse(
             content, as_attachment=True, filename=name, content_type=MEDIA_TYPES["xlsx"]

@@ -28,6 +28,10 @@ from reconciliation.services.provider_issuing import send_to_provider
 from reconciliation.states import InvoiceStatus
 
 MAX_CHOSEN = 200
+ASKED_BEFORE = _(
+    "A provider was asked to issue it, and nobody knows whether it has: look it up there first,"
+    " and enter what it has issued."
+)
 STATES_OF_ACTS: Mapping[str, tuple[InvoiceStatus, ...]] = {
     "issue": (InvoiceStatus.REQUESTED,),
     "send": (InvoiceStatus.REQUESTED,),
@@ -101,6 +105,7 @@ class InvoiceActs:
             },
             subject=invoice,
             intro=refund_warning(invoice)
+            or (invoice.attempts and ASKED_BEFORE)
             or _("The merchant is told, and can take the PDF away from then on."),
             extra_context={"facts": _facts(invoice)},
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.files.storage import default_storage
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -21,7 +23,7 @@ from accounts.admin.shown import link_to, money_of, page_of
 from openplatform.core.admin.decorators import display
 from openplatform.core.admin.model_admins import ReadOnlyInline
 from openplatform.core.errors import type_of_text
-from openplatform.core.uploads.links import signed_link
+from openplatform.core.uploads.files import MEDIA_TYPES
 from reconciliation.models import Invoice, InvoicedOrder, InvoiceEvent, InvoiceLine
 from reconciliation.selectors.invoices import (
     QUEUES,
@@ -29,8 +31,10 @@ from reconciliation.selectors.invoices import (
     list_calls,
     mark_refunded_since,
 )
+from reconciliation.services.downloading import note_invoice_download
 from reconciliation.states import InvoiceStatus
 
+MAY_DOWNLOAD = "reconciliation.issue_invoice"
 STATUS_COLOURS = {"requested": "warning", "issued": "success", "cancelled": "neutral"}
 CREDIT_COLOURS = {"credit": "danger", "invoice": "neutral"}
 NOTHING = "–"
@@ -282,15 +286,54 @@ class InvoiceView:
         """What a credit invoice is still to be asked for."""
         return money_of(get_refunded_since(invoice))
 
+    def get_urls(self) -> list[URLPattern]:
+        """With the files."""
+        view = self.admin_site.admin_view(self.answer_file)  # type: ignore[attr-defined]
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]
+        return [path("<int:pk>/file/", view, name="reconciliation_invoice_file"), *urls]
+
+    def answer_file(self, request: HttpRequest, pk: int) -> FileResponse:
+        """The PDF; the trail says who took it.
+
+        :raises PermissionDenied: for whoever may not issue invoices.
+        :raises Http404: when there is none.
+        """
+        may_view = self.has_view_permission(request)  # type: ignore[attr-defined]
+        if not (may_view and request.user.has_perm(MAY_DOWNLOAD)):
+            raise PermissionDenied
+        invoice: Invoice = self.get_row(request, str(pk))  # type: ignore[attr-defined]
+        if not invoice.file:
+            raise Http404
+        try:
+            content = default_storage.open(invoice.file)
+        except FileNotFoundError as error:
+            raise Http404 from error
+        note_invoice_download(invoice=invoice, actor=request.user.get_username())
+        response = FileResponse(
+            content,
+            as_attachment=True,
+            filename=_filename_of(invoice),
+            content_type=MEDIA_TYPES["pdf"],
+        )
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Sequence[Any]:
+        """Without the file for whoever may not take it."""
+        rows: Sequence[Any] = super().get_fields(request, obj)  # type: ignore[misc]
+        if request.user.has_perm(MAY_DOWNLOAD):
+            return rows
+        return [tuple(name for name in row if name != "file_link") for row in rows]
+
     @display(description=_("file"))
     def file_link(self, invoice: Invoice) -> SafeString | str:
-        """The PDF, under a link that works for a few minutes."""
+        """The PDF, to be saved."""
         if not invoice.file:
             return NOTHING
-        filename = f"invoice-{invoice.fiscal_number}.pdf"
-        url, _expires_at = signed_link(invoice.file, filename=filename)
-        # Without the host: the reader may be here under another name than the merchants.
-        return link_to(urlsplit(url).path, filename)
+        address = reverse("admin:reconciliation_invoice_file", args=(invoice.pk,))
+        return link_to(address, _filename_of(invoice))
 
     @display(description=_("calls of providers"))
     def calls(self, invoice: Invoice) -> SafeString | str:
@@ -314,6 +357,10 @@ class InvoiceView:
                 "", SafeString("<tr>" + '<td class="pr-6">{}</td>' * 6 + "</tr>"), rows
             ),
         )
+
+
+def _filename_of(invoice: Invoice) -> str:
+    return f"invoice-{invoice.fiscal_number}.pdf"
 
 
 def refund_warning(invoice: Invoice) -> type_of_text:

@@ -34,6 +34,7 @@ from reconciliation.selectors.summary import (
 
 TEMPLATE = "backoffice/statement_summary.html"
 MAY_SEE = "reconciliation.view_statement"
+MAY_DOWNLOAD = "reconciliation.download_statement"
 ROWS_ON_PAGE = 200  # those that want looking at come first; a file has all
 MONTHS = 6  # to choose from by a click
 QUERY_CANCELED = "57014"
@@ -87,10 +88,12 @@ class SummaryPage:
     def show_summary(self, request: HttpRequest) -> HttpResponse:
         """The form and, once it asks for something that there is, the summary or a file of it.
 
-        :raises PermissionDenied: for whoever may not see statements.
+        :raises PermissionDenied: for whoever may not see statements, or not take them away.
         :raises Http404: for a file that there is not.
         """
         if not request.user.has_perm(MAY_SEE):
+            raise PermissionDenied
+        if "file" in request.GET and not request.user.has_perm(MAY_DOWNLOAD):
             raise PermissionDenied
         form = SummaryForm(_asked(request))
         context: dict[str, Any] = {}
@@ -182,6 +185,7 @@ def _context_of(request: HttpRequest, summary: Summary) -> dict[str, Any]:
         "unstated": _totals(summary.unstated),
         "is_all_stated": all(merchant.stated is not None for merchant in summary.merchants),
         "differences": _totals(summary.differences),
+        "may_download": request.user.has_perm(MAY_DOWNLOAD),
         "csv": _file_link(request, "csv"),
         "xlsx": _file_link(request, "xlsx"),
     }

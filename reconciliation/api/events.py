@@ -41,7 +41,7 @@ class BillNewsSerializer(serializers.Serializer[Any]):
 _SHA256 = "8f2c1d8e7c40b3a5f6c9d4e1b2a7908d3f5e6a1c4b7d8e9f0a1b2c3d4e5f6071"
 _STATEMENT = {
     "statement_no": "S2603020H7W4KQ9XTM", "currency": "CNY",
-    "period_start": "2026-02-01", "period_end": "2026-02-28", "status": "ready",
+    "period_start": "2026-02-01", "period_end": "2026-02-28", "kind": "month", "status": "ready",
     "opening": {"balance": "1200.00", "held_amount": "0.00", "credit_limit": "0.00"},
     "closing": {"balance": "5128.40", "held_amount": "96.00", "credit_limit": "0.00"},
     "totals": {

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from openplatform.core.api.fields import MoneyField
 from reconciliation.models import Invoice, InvoiceTitle, ReconciliationRow, StatementFile
+from reconciliation.selectors.periods import PeriodKind
 from reconciliation.states import BillStatus, InvoiceStatus, PaperStatus
 
 # By name, for the document: other things have kinds, too.
@@ -52,6 +53,10 @@ class StatementSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     period_start = serializers.DateField()
     period_end = serializers.DateField(help_text=_("The last day, counted in"))
+    kind = serializers.ChoiceField(
+        [kind.value for kind in PeriodKind],
+        help_text=_("A day, a month of the calendar, or any other period"),
+    )
     status = serializers.ChoiceField(PaperStatus.choices)
     opening = StandingSerializer(allow_null=True)
     closing = StandingSerializer(allow_null=True)

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from openplatform.core.model_fields import AmountField
 from reconciliation.models.statements import Statement
@@ -41,10 +42,10 @@ class Bill(models.Model):
     amount = AmountField(_("amount"))
     paid_amount = AmountField(_("paid"), default=Decimal(0))
     due_on = models.DateField(_("due on"), help_text=_("Overdue once this day has passed"))
-    issued_at = models.DateTimeField(_("issued at"), db_default=Now())
+    issued_at = models.DateTimeField(pgettext_lazy("of a bill", "issued at"), db_default=Now())
     reminded_at = models.DateTimeField(_("reminded at"), null=True)
     overdue_at = models.DateTimeField(_("overdue since"), null=True)
-    paid_at = models.DateTimeField(_("paid at"), null=True)
+    paid_at = models.DateTimeField(pgettext_lazy("of a bill", "paid at"), null=True)
 
     class Meta:
         verbose_name = _("bill")

@@ -196,7 +196,7 @@ def _compare(reconciliation: Reconciliation, file: Path, heartbeat: Heartbeat) -
         cursor.execute(WRITE_REPORT, {"id": reconciliation.pk})
     heartbeat.tell(row_count)
     sums = {row[0]: Sums(*row[1:]) for row in send(SUMS).rows()}
-    if abs(sum(of.their_amount for of in sums.values())) >= money.LIMIT:
+    if abs(sum((of.their_amount for of in sums.values()), money.ZERO)) >= money.LIMIT:
         raise Refused(_("The rows of the file come to more than any balance can be"))
     _finish(lock_held(reconciliation), head, row_count, sums)
 

@@ -15,7 +15,7 @@ from reconciliation.states import PaperStatus
 
 LEASE = timedelta(seconds=60)  # renewed with every beat
 MAX_ATTEMPTS = 5
-LONGER = 6  # times as long is each pause as the one before: after 20 s, the last one is of 72 minutes
+LONGER = 6  # times as long is each pause as the one before: 20 s, 2, 12, 72 minutes, 7 hours
 # Many workers may look at once: each takes another paper.
 TAKE = """
     UPDATE {table} SET claims = claims + 1, attempts = attempts + 1, rows_done = 0,

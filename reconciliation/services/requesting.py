@@ -18,10 +18,17 @@ from reconciliation.selectors.periods import SETTLED, has_come
 
 PREFIX = "S"
 MAX_DAYS = 366
-# Somebody waits for it: ahead of what the timetable has asked for.
-AHEAD = (
-    f"greatest(clock_timestamp() - interval '1 day', {SETTLED.format(last='%(period_end)s::date')})"
-)
+# Somebody waits for it: ahead of what the timetable has asked for, but the less so the more of the
+# same merchant wait, so that nobody who asks for thousands of periods keeps all others waiting.
+WAITING = """
+    SELECT count(*) FROM reconciliation_statement waiting
+    WHERE waiting.partner_id = %(partner_id)s AND waiting.status = 'preparing'
+"""
+AHEAD = f"""greatest(
+    clock_timestamp() - interval '1 day'
+        + least(({WAITING}) * interval '10 minutes', interval '1 day'),
+    {SETTLED.format(last="%(period_end)s::date")}
+)"""
 # Of many at once one inserts, and the others find its row. One that failed is begun anew.
 ORDER = f"""
     INSERT INTO reconciliation_statement AS statement

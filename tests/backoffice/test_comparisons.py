@@ -31,6 +31,7 @@ LIST = reverse("admin:reconciliation_reconciliation_changelist")
 SEEING = "reconciliation.view_reconciliation"
 UPLOADING = "reconciliation.add_reconciliation"
 EXPLAINING = "reconciliation.change_reconciliation"
+TAKING = "reconciliation.download_statement"
 FILE = csv_of(
     ("M-1", "order_payment", "-18.00", "2026-03-02", "paid"),
     ("M-2", "order_payment", "-10.00", "2026-03-02"),
@@ -167,7 +168,7 @@ def test_differences_are_explained_one_by_one_and_together(staff: Staff, acme: M
 
 
 def test_report_is_taken_away_as_a_workbook(staff: Staff, acme: Merchant) -> None:
-    finance = staff(SEEING, username="finance")
+    finance = staff(SEEING, TAKING, username="finance")
     report = upload(acme, FILE)
 
     for language, sheets in (("en", ["Report", "Differences", "Matched"]), ("zh-hans", None)):
@@ -184,12 +185,16 @@ def test_report_is_taken_away_as_a_workbook(staff: Staff, acme: Merchant) -> Non
         cell = book.worksheets[1].cell(3, 6)
         assert (cell.value, cell.data_type) == ("=HYPERLINK(1)", "s")
         assert book.worksheets[2].max_row == 2
+    told = AuditEntry.objects.filter(action="download_reconciliation").order_by("pk")
+    assert [(entry.actor, entry.after["language"]) for entry in told] == [
+        ("finance", "en"), ("finance", "zh-hans"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_workbook_is_not_there(staff: Staff, acme: Merchant, language: str) -> None:
     report = upload_only(acme, csv_of(("M-1", "refund", "1")))
-    finance = staff(SEEING, username="finance")
+    finance = staff(SEEING, TAKING, username="finance")
 
     address = reverse("admin:reconciliation_report_file", args=(report.pk, language))
 
@@ -204,6 +209,10 @@ def test_nothing_is_done_when_one_may_only_look(staff: Staff, acme: Merchant) ->
 
     page = looking.get(page_of(report))
     assert not page.context["may_resolve"]
+    file = reverse("admin:reconciliation_report_file", args=(report.pk, "en"))
+    assert file not in page.content.decode()
+    assert looking.get(file).status_code == 403
+    assert not AuditEntry.objects.filter(action="download_reconciliation").exists()
     assert looking.post(resolve, {"row": "2", "note": "x"}).status_code == 403
     assert looking.get(columns).status_code == 403
     assert send(looking, acme, FILE).status_code in {302, 403}

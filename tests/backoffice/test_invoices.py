@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from openplatform.audit.models import AuditEntry
 from openplatform.connectors.models import Provider
 from reconciliation.models import Invoice, InvoiceTitle
 from reconciliation.services.crediting import credit_refunded_orders
@@ -112,7 +113,7 @@ def test_page_shows_lines_orders_history_and_the_file(boss: Client, requested: I
 
     page = shown(boss, page_url(requested))
 
-    for text in ("商品 A", "13 %", "20.00", requested.order_no, "finance", "/files/", "Issued"):
+    for text in ("商品 A", "13 %", "20.00", requested.order_no, "finance", "/file/", "Issued"):
         assert text in page
 
 
@@ -343,3 +344,22 @@ def test_number_of_statements_stays_the_same_with_more_invoices(
 
     with django_assert_max_num_queries(25):
         shown(boss, reverse(LIST))
+
+
+def test_file_is_for_whoever_issues_and_the_trail_tells_who_took_it(
+    staff: Staff, requested: Invoice
+) -> None:
+    finance = staff(*VIEW, "reconciliation.issue_invoice", username="finance")
+    operator = staff(*VIEW, username="operator")
+    address = reverse("admin:reconciliation_invoice_file", args=(requested.pk,))
+    assert finance.get(address).status_code == 404
+    invoice = issue(requested)
+
+    assert address not in shown(operator, page_url(invoice))
+    assert operator.get(address).status_code == 403
+    assert address in shown(finance, page_url(invoice))
+    answer: Any = finance.get(address)
+
+    assert b"".join(answer.streaming_content).startswith(b"%PDF")
+    [told] = AuditEntry.objects.filter(action="download_invoice")
+    assert (told.actor, told.subject_label) == ("finance", invoice.invoice_no)

@@ -284,4 +284,7 @@ def _sleep() -> None:
 
 def test_page_is_for_whoever_may_see_statements(march: Month, staff: Staff) -> None:
     assert staff("orders.view_order", username="olive").get(URL).status_code == 403
-    assert staff("reconciliation.view_statement", username="rita").get(URL).status_code == 200
+    rita = staff("reconciliation.view_statement", username="rita")
+    assert rita.get(URL).status_code == 200
+    assert "file=csv" not in rita.get(URL, MARCH).content.decode()
+    assert rita.get(URL, {**MARCH, "file": "csv"}).status_code == 403

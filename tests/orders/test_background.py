@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from openplatform.core import background
-from openplatform.core.background import Loop, run_loop
+from openplatform.core.background import LONG_PAUSE, Loop, run_loop
 from openplatform.core.errors import TemporarilyUnavailable
 from orders.services.cancellation import expire_due_orders
 from tests.cast import Merchant, World
@@ -88,3 +88,25 @@ def test_loop_does_not_pause_while_there_is_work(merchant: Merchant) -> None:
 
     assert not thread.is_alive()
     assert left == []
+
+
+def test_connection_is_given_back_when_the_pause_is_long() -> None:
+    kept: list[bool] = []
+
+    def run() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return 0
+
+    class Waiting(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            kept.append(connection.connection is not None)
+            self.set()
+            return True
+
+    for pause in (0.5, LONG_PAUSE):
+        thread = Thread(target=run_loop, args=(Loop("test", run, pause=pause), Waiting()))
+        thread.start()
+        thread.join(PATIENCE_SECONDS)
+
+    assert kept == [True, False]

@@ -146,3 +146,26 @@ def test_day_that_has_just_ended_is_left_alone_for_a_minute(merchant: Merchant) 
     asked = ask(merchant, yesterday, yesterday)
 
     assert asked.due_at == midnight + timedelta(minutes=1)
+
+
+def test_who_asks_for_very_many_periods_is_not_ahead_of_the_timetable(merchant: Merchant) -> None:
+    first = ask(merchant, date(2026, 3, 1), date(2026, 3, 1))
+    Statement.objects.bulk_create(
+        Statement(
+            statement_no=f"S-{number}",
+            partner=merchant.partner,
+            period_start=date(2025, 1, 1) + timedelta(days=number),
+            period_end=date(2025, 12, 31),
+            requested_by="key:op_test",
+            due_at=first.due_at,
+        )
+        for number in range(144)
+    )
+    before = clock.now()
+
+    last = ask(merchant, date(2026, 3, 1), date(2026, 3, 2))
+
+    assert first.due_at is not None
+    assert last.due_at is not None
+    assert first.due_at < before - timedelta(hours=23)
+    assert last.due_at > before - timedelta(minutes=1)

@@ -170,8 +170,9 @@ class GetReconciliationFileView(PartnerAPIView):
 
     @extend_schema(parameters=[LANGUAGE], responses={(200, XLSX): OpenApiTypes.BINARY})
     def get(self, request: Request, reconciliation_no: str) -> HttpResponseBase:
-        """Totals, bridge and all rows, with the explanations that there are by now; 409
-        `reconciliation_not_ready` while it is being made.
+        """Totals, bridge and all rows: of up to 5,000 with the explanations that there are by now,
+        of more as they were when the report was made. 409 `reconciliation_not_ready` while the
+        report or its file is being made.
         """
         require_known_parameters(request, "language")
         language = read_language(request)
