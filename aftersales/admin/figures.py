@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError, connection, transaction
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from aftersales.admin.refund_chart import draw_refunds
-from aftersales.exports.figures import Form, Table, Value, list_tables, to_csv, to_xlsx
+from aftersales.exports.figures import list_tables
 from aftersales.forms.figures import DAYS_AT_FIRST, FiguresForm, last_days
-from aftersales.selectors.figures import Figures, Period, get_figures
+from aftersales.selectors.figures import Figures, get_figures
 from openplatform.audit.actions import name_actions
-from openplatform.audit.services.recording import record_run
 from openplatform.core import clock
-from openplatform.core.locking import sqlstate_of
-from openplatform.core.uploads.files import MEDIA_TYPES
+from openplatform.core.admin.period_pages import (
+    PERIODS,
+    TookTooLong,
+    answer_period_page,
+    asked_of,
+    link_to_days,
+    link_to_file,
+    patiently,
+)
+from openplatform.imports.table_pages import answer_file, columns_of, file_of, rows_of, text_of
+from openplatform.imports.tables import Form, Table
 
 TEMPLATE = "backoffice/claim_figures.html"
 MAY_SEE = "aftersales.view_claim"
 ROWS_ON_PAGE = 20  # of a table of rates; a file has more
-PERIODS = (7, 30, 90, 365)  # days up to today
-QUERY_CANCELED = "57014"
 # A page that somebody waits for: more time than for others, and room to sort without files.
 PATIENCE = "SET LOCAL statement_timeout = '20s'; SET LOCAL work_mem = '64MB'"
 
@@ -60,28 +62,25 @@ class FiguresPage:
         if form.is_valid():
             try:
                 figures = _get(form, limited=not request.GET.get("file"))
-            except OperationalError as error:
-                if sqlstate_of(error) != QUERY_CANCELED:
-                    raise
+            except TookTooLong:
                 form.add_error(None, _("That is too much to count at once; ask for fewer days"))
             else:
                 if "file" in request.GET:
                     return _answer_file(request, figures)
                 context = _context_of(request, figures)
-        model_admin: Any = self
-        request.current_app = model_admin.admin_site.name
-        return TemplateResponse(
+        periods = {days: last_days(days) for days in PERIODS}
+        links = [
+            (days, link_to_days(request, first=period.first, last=period.last))
+            for days, period in periods.items()
+        ]
+        return answer_period_page(
+            self,
             request,
             TEMPLATE,
-            {
-                **model_admin.admin_site.each_context(request),
-                "opts": model_admin.model._meta,
-                "title": _("Figures about claims"),
-                "form": form,
-                "media": model_admin.media + form.media,
-                "periods": [(days, _link(request, last_days(days))) for days in PERIODS],
-                **context,
-            },
+            title=_("Figures about claims"),
+            icon="monitoring",
+            form=form,
+            context={"periods": links, **context},
         )
 
 
@@ -93,18 +92,14 @@ def figures_url() -> str:
 def _asked(request: HttpRequest) -> dict[str, Any]:
     """The form's values; of the last thirty days when nobody names some."""
     at_first = last_days(DAYS_AT_FIRST)
-    given = {
-        name: request.GET[name] for name in ("first", "last", "partner") if name in request.GET
-    }
-    return {"first": at_first.first.isoformat(), "last": at_first.last.isoformat(), **given}
+    days = {"first": at_first.first.isoformat(), "last": at_first.last.isoformat()}
+    return asked_of(request, days, "partner")
 
 
 def _get(form: FiguresForm, *, limited: bool) -> Figures:
     partner = form.cleaned_data["partner"]
     limit = {"limit": ROWS_ON_PAGE} if limited else {}
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(PATIENCE)
+    with patiently(PATIENCE):
         return get_figures(
             period=form.period,
             partner_id=None if partner is None else partner.pk,
@@ -141,9 +136,9 @@ def _context_of(request: HttpRequest, figures: Figures) -> dict[str, Any]:
         "cards": _cards_of(figures),
         "chart": draw_refunds(figures.days),
         "is_refunded": any(day.count for day in figures.days),
-        "refunds_link": _file_link(request, "csv", "refunds"),
+        "refunds_link": link_to_file(request, "csv", "refunds"),
         "tables": [_shown(request, table) for table in tables if table.name != "refunds"],
-        "workbook": _file_link(request, "xlsx"),
+        "workbook": link_to_file(request, "xlsx"),
         "rows_on_page": ROWS_ON_PAGE,
     }
 
@@ -158,25 +153,25 @@ def _cards_of(figures: Figures) -> list[Card]:
     return [
         Card(
             gettext("Claims filed"),
-            _text(total.claim_count, Form.COUNT),
+            text_of(total.claim_count, Form.COUNT),
             ngettext("%(units)s unit", "%(units)s units", total.quantity)
-            % {"units": _text(total.quantity, Form.COUNT)},
+            % {"units": text_of(total.quantity, Form.COUNT)},
         ),
         Card(
             gettext("Claim rate"),
-            _text(total.claim_rate, Form.SHARE),
+            text_of(total.claim_rate, Form.SHARE),
             gettext("Of %(units)s units paid for")
-            % {"units": _text(total.bought_quantity, Form.COUNT)},
+            % {"units": text_of(total.bought_quantity, Form.COUNT)},
         ),
         Card(
             gettext("Refunded"),
-            _text(sum(day.amount for day in figures.days), Form.AMOUNT),
+            text_of(sum(day.amount for day in figures.days), Form.AMOUNT),
             ngettext(
                 "%(count)s claim, freight %(freight)s",
                 "%(count)s claims, freight %(freight)s",
                 count,
             )
-            % {"count": _text(count, Form.COUNT), "freight": _text(freight, Form.AMOUNT)},
+            % {"count": text_of(count, Form.COUNT), "freight": text_of(freight, Form.AMOUNT)},
         ),
         Card(
             gettext("Time to decide"),
@@ -185,9 +180,9 @@ def _cards_of(figures: Figures) -> list[Card]:
         ),
         Card(
             gettext("Open now"),
-            _text(opened, Form.COUNT),
+            text_of(opened, Form.COUNT),
             ngettext("%(count)s is overdue", "%(count)s are overdue", late)
-            % {"count": _text(late, Form.COUNT)},
+            % {"count": text_of(late, Form.COUNT)},
             is_alert=late > 0,
         ),
     ]
@@ -205,40 +200,14 @@ def _say_how_fast(figures: Figures) -> str:
 
 
 def _shown(request: HttpRequest, table: Table) -> ShownTable:
-    forms = [form for _title, form in table.columns]
     return ShownTable(
         name=table.name,
         title=table.title,
-        columns=[(title, form != Form.TEXT) for title, form in table.columns],
-        rows=[
-            [
-                (_text(value, form), form != Form.TEXT)
-                for value, form in zip(row, forms, strict=True)
-            ]
-            for row in table.rows
-        ],
-        link=_file_link(request, "csv", table.name),
+        columns=columns_of(table),
+        rows=rows_of(table),
+        link=link_to_file(request, "csv", table.name),
         is_cut=len(table.rows) >= ROWS_ON_PAGE,
     )
-
-
-def _text(value: Value, form: Form) -> str:
-    match value:
-        case None:
-            return "–"
-        case datetime():
-            return date_format(localtime(value), "Y-m-d H:i")
-        case str() | date():
-            return str(value)
-    match form:
-        case Form.AMOUNT:
-            return f"{value:,.2f}"
-        case Form.SHARE:
-            return f"{value:.2%}"
-        case Form.HOURS:
-            return f"{value:,.1f}"
-        case _:
-            return f"{value:,}"
 
 
 def _hours(time: timedelta) -> str:
@@ -246,53 +215,12 @@ def _hours(time: timedelta) -> str:
 
 
 def _answer_file(request: HttpRequest, figures: Figures) -> HttpResponse:
-    """One table as CSV, or a workbook with all; the trail says who took it.
-
-    :raises Http404: when there is no such file.
-    """
-    tables = {table.name: table for table in list_tables(figures)}
-    name = request.GET.get("table", "")
-    match request.GET["file"]:
-        case "xlsx":
-            name, content, extension = "all", to_xlsx(list(tables.values())), "xlsx"
-        case "csv" if name in tables:
-            content, extension = to_csv(tables[name]), "csv"
-        case _:
-            raise Http404
+    file = file_of(request, list_tables(figures))
     period = figures.period
-    filename = f"claims-{name}-{period.first:%Y%m%d}-{period.last:%Y%m%d}.{extension}"
-    with transaction.atomic():
-        record_run(
-            action="export_claim_figures",
-            kind="aftersales.figures",
-            number=f"{localtime(clock.now()):%Y%m%d%H%M%S}",
-            label=filename,
-            outcome={},
-            actor=request.user.get_username(),
-        )
-    return HttpResponse(
-        content,
-        content_type=MEDIA_TYPES[extension],
-        headers={
-            "Content-Disposition": f'attachment; filename="{filename}"',
-            "Cache-Control": "no-store",
-        },
+    return answer_file(
+        request,
+        file,
+        title=f"claims-{file.name}-{period.first:%Y%m%d}-{period.last:%Y%m%d}",
+        action="export_claim_figures",
+        kind="aftersales.figures",
     )
-
-
-def _link(request: HttpRequest, period: Period) -> str:
-    """The page for other days, of the same merchant."""
-    asked = request.GET.copy()
-    for name in ("file", "table"):
-        asked.pop(name, None)
-    asked["first"], asked["last"] = period.first.isoformat(), period.last.isoformat()
-    return f"?{asked.urlencode()}"
-
-
-def _file_link(request: HttpRequest, file: str, table: str = "") -> str:
-    """A file of what the page shows."""
-    asked = request.GET.copy()
-    asked["file"] = file
-    if table:
-        asked["table"] = table
-    return f"?{asked.urlencode()}"

@@ -2,64 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from codecs import BOM_UTF8
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
 
-import openpyxl
 from django.conf import settings
 from django.utils.translation import gettext as _
-from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
 
 from aftersales.selectors.figures import AGES, Figures, Kind, Rate
 from aftersales.states import ClaimStatus
-from openplatform.core.clock import PLATFORM_ZONE
-from openplatform.imports.tables import neutralised
+from openplatform.imports.tables import Form, Table, Value
 
 HOUR = timedelta(hours=1)
-Value = str | int | Decimal | float | date | None
-
-
-class Form(StrEnum):
-    """How the values of a column are written; nothing is nowhere the same as zero."""
-
-    TEXT = "text"
-    COUNT = "count"
-    AMOUNT = "amount"
-    SHARE = "share"  # of one
-    HOURS = "hours"
-    DAY = "day"
-    MOMENT = "moment"
-
-
-IN_WORKBOOKS = {
-    Form.TEXT: "@",
-    Form.COUNT: "#,##0",
-    Form.AMOUNT: "#,##0.00",
-    Form.SHARE: "0.00%",
-    Form.HOURS: "#,##0.0",
-    Form.DAY: "yyyy-mm-dd",
-    Form.MOMENT: "yyyy-mm-dd hh:mm",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under columns. ``name`` stands for it in addresses and files."""
-
-    name: str
-    title: str
-    columns: Sequence[tuple[str, Form]]
-    rows: Sequence[Sequence[Value]]
 
 
 def list_tables(figures: Figures) -> list[Table]:
@@ -70,71 +23,6 @@ def list_tables(figures: Figures) -> list[Table]:
         _open_table(figures),
         _refunds_table(figures),
     ]
-
-
-def to_csv(table: Table) -> bytes:
-    """In UTF-8 with a byte order mark. No cell is a formula; a share is a number between 0 and 1,
-    a time a number of hours.
-    """
-    out = io.StringIO(newline="")
-    rows = csv.writer(out)
-    rows.writerow([title for title, _form in table.columns])
-    for row in table.rows:
-        cells = zip(row, table.columns, strict=True)
-        rows.writerow(
-            [
-                neutralised(value) if isinstance(value, str) else _plain(value, form)
-                for value, (_title, form) in cells
-            ]
-        )
-    return BOM_UTF8 + out.getvalue().encode()
-
-
-def to_xlsx(tables: Sequence[Table]) -> bytes:
-    """A workbook with a sheet for each: text is text, numbers are numbers."""
-    book = openpyxl.Workbook(write_only=True)
-    for table in tables:
-        sheet = book.create_sheet(table.title)
-        sheet.freeze_panes = "A2"
-        head = []
-        for number, (title, form) in enumerate(table.columns):
-            letter = get_column_letter(number + 1)
-            sheet.column_dimensions[letter].width = 28 if form == Form.TEXT else 16
-            cell = WriteOnlyCell(sheet, value=title)
-            cell.font = Font(bold=True)
-            head.append(cell)
-        sheet.append(head)
-        for row in table.rows:
-            cells = zip(row, table.columns, strict=True)
-            sheet.append([_cell(sheet, value, form) for value, (_title, form) in cells])
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def _cell(sheet: Any, value: Value, form: Form) -> Cell:
-    if isinstance(value, str):
-        value = ILLEGAL_CHARACTERS_RE.sub("", value)
-    elif isinstance(value, datetime):  # a workbook knows no time zones
-        value = value.astimezone(PLATFORM_ZONE).replace(tzinfo=None)
-    given: Any = value  # openpyxl takes a Decimal; its types do not know
-    cell: Cell = WriteOnlyCell(sheet, value=given)
-    if isinstance(value, str):
-        cell.data_type = "s"  # also of what begins like a formula
-    cell.number_format = IN_WORKBOOKS[form]
-    return cell
-
-
-def _plain(value: Value, form: Form) -> str | int | None:
-    match value:
-        case None | str() | int():
-            return value
-        case datetime():
-            return f"{value.astimezone(PLATFORM_ZONE):%Y-%m-%d %H:%M}"
-        case date():
-            return value.isoformat()
-        case _:
-            return f"{value:.{4 if form == Form.SHARE else 2}f}"
 
 
 def _rates_table(figures: Figures, kind: Kind) -> Table:

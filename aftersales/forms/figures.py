@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelect2Widget
@@ -14,9 +13,9 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelect2Widget
 from accounts.models import Partner
 from aftersales.selectors.figures import Period
 from openplatform.core import clock
-from openplatform.core.clock import PLATFORM_ZONE, YEARS
+from openplatform.core.admin.period_pages import require_days
+from openplatform.core.clock import PLATFORM_ZONE
 
-MAX_DAYS = 366
 DAYS_AT_FIRST = 30
 
 
@@ -43,15 +42,7 @@ class FiguresForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """A period that has days, and not too many."""
         values = super().clean() or {}
-        first, last = values.get("first"), values.get("last")
-        if first is None or last is None:
-            return values
-        if first.year not in YEARS or last.year not in YEARS:
-            raise ValidationError(_("There is no such time"))
-        if last < first:
-            self.add_error("last", _("The end is before the beginning"))
-        elif (last - first).days >= MAX_DAYS:
-            self.add_error("last", _("At most %(days)d days at once") % {"days": MAX_DAYS})
+        require_days(self, values, "first", "last")
         return values
 
     @property

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 DEADLOCK = "40P01"
 SERIALIZATION_FAILURE = "40001"
 LOCK_TIMEOUT = "55P03"
+QUERY_CANCELED = "57014"  # it took longer than it may
 RETRIED = frozenset({DEADLOCK, SERIALIZATION_FAILURE, LOCK_TIMEOUT})
 ATTEMPTS = 4
 

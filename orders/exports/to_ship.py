@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 
 import openpyxl
@@ -14,7 +12,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from openplatform.core.clock import PLATFORM_ZONE
-from openplatform.imports.tables import neutralised
+from openplatform.imports.tables import csv_of, neutralised
 from orders.imports.shipments import READABLE
 from orders.models import OrderLine, Suborder
 from orders.states import SuborderStatus
@@ -45,15 +43,13 @@ def list_to_ship() -> QuerySet[Suborder]:
 
 def to_csv(parts: QuerySet[Suborder]) -> bytes:
     """In UTF-8 with a byte order mark. No cell is a formula, or becomes a time of day."""
-    out = io.StringIO(newline="")
-    rows = csv.writer(out)
-    rows.writerow(COLUMNS)
+    rows = []
     for cells in _rows_of(parts):
         line = [neutralised(cell) for cell in cells]
         if LIKE_A_TIME.fullmatch(line[LINES]):
             line[LINES] = f"'{line[LINES]}"
-        rows.writerow(line)
-    return BOM_UTF8 + out.getvalue().encode()
+        rows.append(line)
+    return csv_of([COLUMNS, *rows])
 
 
 def to_xlsx(parts: QuerySet[Suborder]) -> bytes:

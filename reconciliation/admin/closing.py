@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from openplatform.core import clock
 from openplatform.core.admin.form_pages import Values, answer_form_page
+from openplatform.core.admin.period_pages import TookTooLong
 from openplatform.core.errors import type_of_text
 from reconciliation.admin.archive import archive_url
-from reconciliation.admin.summary import MAY_SEE, TooMuchToAdd, add_up, summary_url
+from reconciliation.admin.summary import MAY_SEE, add_up, summary_url
 from reconciliation.forms.statements import CloseMonthForm, OrderMissingForm
 from reconciliation.selectors.closing import NEEDED, Progress, Standing, Step, get_standing
 from reconciliation.selectors.months import Month, last_months
@@ -242,7 +243,7 @@ def _read(text: str) -> Month:
 def _summary_of(month: Month) -> Summary | None:
     try:
         return add_up(first=month.first, last=month.last)
-    except TooMuchToAdd:
+    except TookTooLong:
         return None
 
 

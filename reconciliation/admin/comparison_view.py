@@ -15,13 +15,17 @@ from django.utils.translation import pgettext
 
 from accounts.models import Adjustment, LedgerEntry, TopUp, Withdrawal
 from aftersales.models import Claim
-from aftersales.states import ClaimStatus
 from openplatform.core.errors import type_of_text
 from orders.models import Closure, Order, Suborder
-from orders.states import OrderStatus
 from reconciliation.admin.statement_view import STATUS_COLOURS, period_text
 from reconciliation.documents import RESULTS
-from reconciliation.files.report import MADE_WHEN_ASKED, bridge_of, row_count_of, sums_of
+from reconciliation.files.report import (
+    MADE_WHEN_ASKED,
+    STATES,
+    bridge_of,
+    row_count_of,
+    sums_of,
+)
 from reconciliation.forms.comparisons import FIELD_NAMES, NoteForm
 from reconciliation.models import Reconciliation, ReconciliationRow, StatementFile
 from reconciliation.states import PaperStatus
@@ -33,10 +37,6 @@ RESULT_COLOURS = {
     "amount_differs": "warning", "state_differs": "info", "duplicate": "warning",
 }  # fmt: skip
 DIFFERENCES = "differences"
-STATES: Mapping[str, type_of_text] = {
-    **{state.value: state.label for state in ClaimStatus},
-    **{state.value: state.label for state in OrderStatus},
-}
 HEAD_UNKNOWN = "field_required"
 
 

@@ -23,7 +23,7 @@ from accounts.admin.shown import link_to, money_of, page_of
 from openplatform.core.admin.decorators import display
 from openplatform.core.admin.model_admins import ReadOnlyInline
 from openplatform.core.errors import type_of_text
-from openplatform.core.uploads.files import MEDIA_TYPES
+from openplatform.core.uploads.answers import answer_file
 from reconciliation.models import Invoice, InvoicedOrder, InvoiceEvent, InvoiceLine
 from reconciliation.selectors.invoices import (
     QUEUES,
@@ -309,16 +309,7 @@ class InvoiceView:
         except FileNotFoundError as error:
             raise Http404 from error
         note_invoice_download(invoice=invoice, actor=request.user.get_username())
-        response = FileResponse(
-            content,
-            as_attachment=True,
-            filename=_filename_of(invoice),
-            content_type=MEDIA_TYPES["pdf"],
-        )
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-        response["Cache-Control"] = "private, no-store"
-        return response
+        return answer_file(content, filename=_filename_of(invoice), extension="pdf")
 
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Sequence[Any]:
         """Without the file for whoever may not take it."""

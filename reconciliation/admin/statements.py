@@ -34,7 +34,7 @@ from openplatform.core.admin.form_pages import Values, answer_form_page
 from openplatform.core.admin.model_admins import ReadOnlyAdmin
 from openplatform.core.admin.paging import BoundedPaginator
 from openplatform.core.errors import type_of_text
-from openplatform.core.uploads.files import MEDIA_TYPES
+from openplatform.core.uploads.answers import answer_file
 from reconciliation.admin.archive import ArchivePage
 from reconciliation.admin.closing import ClosingPages
 from reconciliation.admin.statement_view import (
@@ -196,16 +196,8 @@ class StatementAdmin(ClosingPages, SummaryPage, ArchivePage, ReadOnlyAdmin):
         except FileNotFoundError as error:
             raise Http404 from error
         note_download(file=file, actor=request.user.get_username())
-        response = FileResponse(
-            content,
-            as_attachment=True,
-            filename=filename_of(file.statement, file.format, file.language),
-            content_type=MEDIA_TYPES[file.format],
-        )
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-        response["Cache-Control"] = "private, no-store"
-        return response
+        name = filename_of(file.statement, file.format, file.language)
+        return answer_file(content, filename=name, extension=file.format)
 
     def answer_progress(self, request: HttpRequest, statement_id: int) -> JsonResponse:
         """For the page of a statement that is being made, which asks again and again."""

@@ -8,18 +8,21 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError, connection, transaction
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from aftersales.exports.figures import to_csv, to_xlsx
-from openplatform.audit.services.recording import record_run
 from openplatform.core import clock
+from openplatform.core.admin.period_pages import (
+    TookTooLong,
+    answer_period_page,
+    asked_of,
+    link_to_days,
+    link_to_file,
+    patiently,
+)
 from openplatform.core.errors import type_of_text
-from openplatform.core.locking import sqlstate_of
-from openplatform.core.uploads.files import MEDIA_TYPES
+from openplatform.imports.table_pages import answer_file, file_of
 from reconciliation.files.summary import AGREEMENT_NAMES, PART_NAMES, summary_table
 from reconciliation.forms.statements import SummaryForm
 from reconciliation.selectors.months import last_months
@@ -37,7 +40,6 @@ MAY_SEE = "reconciliation.view_statement"
 MAY_DOWNLOAD = "reconciliation.download_statement"
 ROWS_ON_PAGE = 200  # those that want looking at come first; a file has all
 MONTHS = 6  # to choose from by a click
-QUERY_CANCELED = "57014"
 # A page that somebody waits for, over a month of all merchants: more time than for others.
 PATIENCE = "SET LOCAL statement_timeout = '20s'"
 COLOURS = {
@@ -47,10 +49,6 @@ COLOURS = {
     Agreement.PREPARING: "info",
     Agreement.AGREES: "success",
 }
-
-
-class TooMuchToAdd(Exception):
-    """The ledger has more entries in these days than can be added up while somebody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +102,24 @@ class SummaryPage:
                 summary = add_up(
                     first=first, last=last, partner_id=None if partner is None else partner.pk
                 )
-            except TooMuchToAdd:
+            except TookTooLong:
                 form.add_error(None, _("That is too much to add up at once; ask for fewer days"))
             else:
                 if "file" in request.GET:
                     return _answer_file(request, summary)
                 context = _context_of(request, summary)
-        model_admin: Any = self
-        request.current_app = model_admin.admin_site.name
-        return TemplateResponse(
+        months = [
+            (str(month), link_to_days(request, period_start=month.first, period_end=month.last))
+            for month in last_months(MONTHS, now=clock.now())
+        ]
+        return answer_period_page(
+            self,
             request,
             TEMPLATE,
-            {
-                **model_admin.admin_site.each_context(request),
-                "opts": model_admin.model._meta,
-                "title": _("Summary of statements"),
-                "form": form,
-                "media": model_admin.media + form.media,
-                "months": [
-                    (str(month), _link(request, month.first, month.last))
-                    for month in last_months(MONTHS, now=clock.now())
-                ],
-                **context,
-            },
+            title=_("Summary of statements"),
+            icon="functions",
+            form=form,
+            context={"months": months, **context},
         )
 
 
@@ -141,29 +134,17 @@ def summary_url(first: date, last: date, partner: str = "") -> str:
 def add_up(*, first: date, last: date, partner_id: int | None = None) -> Summary:
     """The summary, with the time that it takes.
 
-    :raises TooMuchToAdd: when it takes longer than that.
+    :raises TookTooLong: when it takes longer than that.
     """
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(PATIENCE)
-            return get_summary(first=first, last=last, partner_id=partner_id)
-    except OperationalError as error:
-        if sqlstate_of(error) != QUERY_CANCELED:
-            raise
-        raise TooMuchToAdd from error
+    with patiently(PATIENCE):
+        return get_summary(first=first, last=last, partner_id=partner_id)
 
 
 def _asked(request: HttpRequest) -> dict[str, Any]:
     """The form's values; of the last month when nobody names days."""
     month = last_months(1, now=clock.now())[0]
-    names = ("period_start", "period_end", "partner")
-    given = {name: request.GET[name] for name in names if name in request.GET}
-    return {
-        "period_start": month.first.isoformat(),
-        "period_end": month.last.isoformat(),
-        **given,
-    }
+    days = {"period_start": month.first.isoformat(), "period_end": month.last.isoformat()}
+    return asked_of(request, days, "partner")
 
 
 def _context_of(request: HttpRequest, summary: Summary) -> dict[str, Any]:
@@ -186,8 +167,8 @@ def _context_of(request: HttpRequest, summary: Summary) -> dict[str, Any]:
         "is_all_stated": all(merchant.stated is not None for merchant in summary.merchants),
         "differences": _totals(summary.differences),
         "may_download": request.user.has_perm(MAY_DOWNLOAD),
-        "csv": _file_link(request, "csv"),
-        "xlsx": _file_link(request, "xlsx"),
+        "csv": link_to_file(request, "csv"),
+        "xlsx": link_to_file(request, "xlsx"),
     }
 
 
@@ -224,49 +205,12 @@ def _cell(amount: Decimal, ledger: str = "") -> Cell:
 
 
 def _answer_file(request: HttpRequest, summary: Summary) -> HttpResponse:
-    """The summary as CSV or XLSX; the trail says who took it.
-
-    :raises Http404: for another format.
-    """
-    table = summary_table(summary)
-    match request.GET["file"]:
-        case "csv":
-            content, extension = to_csv(table), "csv"
-        case "xlsx":
-            content, extension = to_xlsx([table]), "xlsx"
-        case _:
-            raise Http404
-    period = f"{summary.first.isoformat()}-{summary.last.isoformat()}"
-    filename = f"statement-summary-{period}.{extension}"
-    with transaction.atomic():
-        record_run(
-            action="export_statement_summary",
-            kind="reconciliation.summary",
-            number=f"{summary.first.isoformat()}..{summary.last.isoformat()}",
-            label=filename,
-            outcome={},
-            actor=request.user.get_username(),
-        )
-    return HttpResponse(
-        content,
-        content_type=MEDIA_TYPES[extension],
-        headers={
-            "Content-Disposition": f'attachment; filename="{filename}"',
-            "Cache-Control": "no-store",
-        },
+    first, last = summary.first.isoformat(), summary.last.isoformat()
+    return answer_file(
+        request,
+        file_of(request, [summary_table(summary)]),
+        title=f"statement-summary-{first}-{last}",
+        action="export_statement_summary",
+        kind="reconciliation.summary",
+        number=f"{first}..{last}",
     )
-
-
-def _link(request: HttpRequest, first: date, last: date) -> str:
-    """The page for other days, of the same merchant."""
-    asked = request.GET.copy()
-    asked.pop("file", None)
-    asked["period_start"], asked["period_end"] = first.isoformat(), last.isoformat()
-    return f"?{asked.urlencode()}"
-
-
-def _file_link(request: HttpRequest, file: str) -> str:
-    """A file of what the page shows."""
-    asked = request.GET.copy()
-    asked["file"] = file
-    return f"?{asked.urlencode()}"

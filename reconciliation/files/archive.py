@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import zipfile
-from codecs import BOM_UTF8
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import structlog
 from django.core.files.storage import default_storage
 
 from openplatform.core.clock import PLATFORM_ZONE
+from openplatform.imports.tables import csv_of
 from reconciliation.documents import filename_of
 from reconciliation.models import StatementFile
 
@@ -103,22 +102,18 @@ def _add(archive: zipfile.ZipFile, outlet: _Outlet, file: StatementFile) -> Iter
 
 
 def _manifest_of(files: Iterable[StatementFile]) -> bytes:
-    out = io.StringIO(newline="")
-    rows = csv.writer(out)
-    rows.writerow(COLUMNS)
-    for file in files:
-        statement = file.statement
-        rows.writerow(
-            [
-                name_in_archive(file),
-                statement.statement_no,
-                statement.partner.code,
-                statement.period_start.isoformat(),
-                statement.period_end.isoformat(),
-                file.format,
-                file.language,
-                file.size_bytes,
-                file.sha256,
-            ]
-        )
-    return BOM_UTF8 + out.getvalue().encode()
+    rows = [
+        [
+            name_in_archive(file),
+            file.statement.statement_no,
+            file.statement.partner.code,
+            file.statement.period_start.isoformat(),
+            file.statement.period_end.isoformat(),
+            file.format,
+            file.language,
+            file.size_bytes,
+            file.sha256,
+        ]
+        for file in files
+    ]
+    return csv_of([COLUMNS, *rows])

@@ -7,9 +7,7 @@ the names of the columns as the contract has them, and the rows, both the same i
 from __future__ import annotations
 
 import csv
-import io
 import shutil
-from codecs import BOM_UTF8
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 
 from openplatform.core import money
 from openplatform.core.clock import PLATFORM_ZONE, to_text
-from openplatform.imports.tables import neutralised
+from openplatform.imports.tables import csv_of, neutralised
 from reconciliation.files.rows import COLUMNS, Head, Row
 
 
@@ -65,12 +63,9 @@ class CsvRows:
 
     def write(self, path: Path, head: Head) -> None:
         """The whole file, its head in the language that is active."""
-        out = io.StringIO(newline="")
-        writer = csv.writer(out)
-        writer.writerows((neutralised(str(name)), _plain(value)) for name, value in head.lines())
-        writer.writerow(())
+        lines = [(neutralised(str(name)), _plain(value)) for name, value in head.lines()]
         with path.open("wb") as file, self._path.open("rb") as rows:
-            file.write(BOM_UTF8 + out.getvalue().encode())
+            file.write(csv_of([*lines, ()]))
             shutil.copyfileobj(rows, file)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,10 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from accounts.models import LedgerEntry
+from aftersales.states import ClaimStatus
+from openplatform.approvals.models import Approval
 from openplatform.core import money
 from openplatform.core.background import note_progress
 from openplatform.core.clock import PLATFORM_ZONE
 from openplatform.core.errors import type_of_text
+from orders.states import OrderStatus
 from reconciliation.documents import RESULTS
 from reconciliation.errors import ReconciliationNotReady
 from reconciliation.models import Reconciliation, ReconciliationRow
@@ -29,6 +32,11 @@ ROWS_ON_A_SHEET = 1_000_000
 CHUNK = 2000
 MONEY, MOMENT, DAY = "#,##0.00", "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd"
 R = ReconciliationRow.Result
+STATES: Mapping[str, type_of_text] = {
+    **{state.value: state.label for state in Approval.Status},
+    **{state.value: state.label for state in ClaimStatus},
+    **{state.value: state.label for state in OrderStatus},
+}
 TEXT, NUMBER, AMOUNT, TIME = "text", "number", "amount", "time"
 
 
@@ -174,6 +182,7 @@ class _Workbook:
             "result": {choice.value: str(choice.label) for choice in R},
             "cause": {choice.value: str(choice.label) for choice in ReconciliationRow.Cause},
             "kind": {choice.value: str(choice.label) for choice in LedgerEntry.Kind},
+            "state": {state: str(label) for state, label in STATES.items()},
             "document": {choice.value: str(choice.label) for choice in LedgerEntry.Document},
         }
         sheets = 0
@@ -270,7 +279,7 @@ def _values(
         row.their_at,
         row.our_at,
         row.their_status,
-        row.our_status,
+        labels["state"].get(row.our_status, row.our_status),
         "" if row.entry_no is None else str(row.entry_no),
         row.order_no,
         row.suborder_no,

@@ -6,8 +6,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
-from aftersales.exports.figures import Form, Table, Value
 from openplatform.core.errors import type_of_text
+from openplatform.imports.tables import Form, Table, Value
 from reconciliation.selectors.summary import PARTS, Agreement, Summary, Sums
 
 PART_NAMES: dict[str, type_of_text] = {

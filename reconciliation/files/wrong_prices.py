@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from aftersales.exports.figures import Form, Table
+from openplatform.imports.tables import Form, Table
 from orders.admin.badges import STATUS_NAMES
 from reconciliation.selectors.wrong_prices import WrongLine, WrongPrices, WrongSums
 

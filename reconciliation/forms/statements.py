@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.widgets import (
@@ -19,11 +18,10 @@ from unfold.widgets import (
 )
 
 from accounts.models import Partner
-from openplatform.core.clock import YEARS
+from openplatform.core.admin.period_pages import require_days
 from openplatform.core.visible_text import require_visible
 from reconciliation.models import StatementFile
 
-MAX_DAYS = 366
 MAX_NOTE = 200
 
 
@@ -45,15 +43,7 @@ class PeriodForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """A period that has days, and not too many."""
         values = super().clean() or {}
-        first, last = values.get("period_start"), values.get("period_end")
-        if first is None or last is None:
-            return values
-        if first.year not in YEARS or last.year not in YEARS:
-            raise ValidationError(_("There is no such time"))
-        if last < first:
-            self.add_error("period_end", _("The end is before the beginning"))
-        elif (last - first).days >= MAX_DAYS:
-            self.add_error("period_end", _("At most %(days)d days at once") % {"days": MAX_DAYS})
+        require_days(self, values, "period_start", "period_end")
         return values
 
     @property

@@ -8,7 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from openplatform.core.errors import NotFound
-from openplatform.core.uploads.files import MEDIA_TYPES, PICTURES
+from openplatform.core.uploads import answers
+from openplatform.core.uploads.files import PICTURES
 from openplatform.core.uploads.links import read_link
 
 
@@ -26,14 +27,11 @@ def answer_file(request: HttpRequest, token: str) -> FileResponse:
         file = default_storage.open(linked.name)
     except FileNotFoundError as error:
         raise NotFound from error
-    response = FileResponse(
+    response = answers.answer_file(
         file,
-        as_attachment=extension not in PICTURES,
         filename=linked.filename,
-        content_type=MEDIA_TYPES[extension],
+        extension=extension,
+        as_attachment=extension not in PICTURES,
     )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response["Cache-Control"] = "private, no-store"
     response["Referrer-Policy"] = "no-referrer"
     return response

@@ -20,7 +20,7 @@ from unfold.utils import parse_date_str
 from openplatform.core.admin.paging import BoundedPaginator
 from openplatform.core.clock import YEARS
 from openplatform.core.errors import type_of_text
-from openplatform.core.locking import sqlstate_of
+from openplatform.core.locking import QUERY_CANCELED, sqlstate_of
 from openplatform.core.statements import any_of
 from openplatform.messaging.admin.shown import partner_keys
 from openplatform.messaging.models import MessageCursor, WebhookEndpoint
@@ -32,7 +32,6 @@ MAX_DIGITS = 18  # of a sequence
 MAX_TEXT = 128
 ONE_SECOND = timedelta(seconds=1)
 MAX_FOUND = 1_000  # of a search
-QUERY_CANCELED = "57014"  # Postgres: it took longer than a page may wait
 
 MESSAGE_SEARCH = _("Id, sequence, subject (an order number will do), type or code of a partner")
 
