@@ -68,11 +68,6 @@ class FiguresPage:
                 if "file" in request.GET:
                     return _answer_file(request, figures)
                 context = _context_of(request, figures)
-        periods = {days: last_days(days) for days in PERIODS}
-        links = [
-            (days, link_to_days(request, first=period.first, last=period.last))
-            for days, period in periods.items()
-        ]
         return answer_period_page(
             self,
             request,
@@ -80,13 +75,22 @@ class FiguresPage:
             title=_("Figures about claims"),
             icon="monitoring",
             form=form,
-            context={"periods": links, **context},
+            context={"periods": links_to_periods(request), **context},
         )
 
 
 def figures_url() -> str:
     """The page."""
     return reverse("admin:aftersales_claim_figures")
+
+
+def links_to_periods(request: HttpRequest) -> list[tuple[int, str]]:
+    """Numbers of days, and the page for so many up to today."""
+    periods = {days: last_days(days) for days in PERIODS}
+    return [
+        (days, link_to_days(request, first=period.first, last=period.last))
+        for days, period in periods.items()
+    ]
 
 
 def _asked(request: HttpRequest) -> dict[str, Any]:

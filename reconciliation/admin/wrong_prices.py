@@ -12,14 +12,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.shown import link_to
+from aftersales.admin.figures import links_to_periods
 from aftersales.forms.figures import DAYS_AT_FIRST, last_days
 from openplatform.audit.actions import name_actions
 from openplatform.core.admin.period_pages import (
-    PERIODS,
     TookTooLong,
     answer_period_page,
     asked_of,
-    link_to_days,
     link_to_file,
     patiently,
 )
@@ -67,11 +66,6 @@ class WrongPricesPage:
                 if "file" in request.GET:
                     return _answer_file(request, found)
                 context = _context_of(request, found)
-        periods = {days: last_days(days) for days in PERIODS}
-        links = [
-            (days, link_to_days(request, first=period.first, last=period.last))
-            for days, period in periods.items()
-        ]
         return answer_period_page(
             self,
             request,
@@ -79,7 +73,13 @@ class WrongPricesPage:
             title=_("Prices that went wrong"),
             icon="search",
             form=form,
-            context={"periods": links, **context},
+            # It is about orders, not about the bills beside whose addresses it is.
+            context={
+                "opts": None,
+                "content_title": _("Prices that went wrong"),
+                "periods": links_to_periods(request),
+                **context,
+            },
         )
 
 

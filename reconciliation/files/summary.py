@@ -13,7 +13,7 @@ from reconciliation.selectors.summary import PARTS, Agreement, Summary, Sums
 PART_NAMES: dict[str, type_of_text] = {
     "opening": gettext_lazy("Opening"),
     "top_up": gettext_lazy("Top-ups"),
-    "order_payment": gettext_lazy("Sales"),
+    "order_payment": gettext_lazy("Order payments"),
     "refund": gettext_lazy("Refunds"),
     "adjustment": gettext_lazy("Adjustments"),
     "withdrawal": gettext_lazy("Withdrawals"),

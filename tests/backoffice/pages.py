@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 from django.contrib import admin
@@ -31,6 +33,13 @@ def names_of(models: list[type[Model]]) -> list[str]:
 def url_of(model: type[Model], page: str, *args: Any) -> str:
     meta = model._meta
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=args)
+
+
+def csv_of(response: Any) -> list[list[str]]:
+    """A CSV that was answered; with a byte order mark, as spreadsheets want it."""
+    assert response.status_code == 200
+    assert response.content.startswith(b"\xef\xbb\xbf")
+    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 def fill_house(to_ship: Suborder, merchant: Merchant) -> Suborder:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import io
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +20,7 @@ from openplatform.audit.models import AuditEntry
 from orders.models import Order
 from tests.aftersales.claim_rows import Part, lines_of, make_reason, write_claim
 from tests.backoffice.conftest import Staff
+from tests.backoffice.pages import csv_of
 from tests.cast import Merchant, World
 from tests.orders.acts import pay
 
@@ -56,11 +56,6 @@ def text_of(response: Any) -> str:
 def table_of(response: Any, name: str) -> list[list[str]]:
     [table] = [table for table in response.context["tables"] if table.name == name]
     return [[text for text, _is_number in row] for row in table.rows]
-
-
-def rows_of(response: Any) -> list[list[str]]:
-    assert response.status_code == 200
-    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 def test_page_tells_rates_times_and_refunds_when_there_are_some(
@@ -173,7 +168,7 @@ def test_csv_has_the_rates_and_no_formula_when_it_is_asked_for(
         URL, {**MARCH, "file": "csv", "table": "sku"}, headers={"Accept-Language": "en"}
     )
 
-    assert rows_of(response) == [
+    assert csv_of(response) == [
         [
             "Code", "Name", "Claims", "Units claimed", "Units paid for", "Claim rate",
             "Units refunded", "Refund rate", "Refund of goods",
@@ -190,7 +185,7 @@ def test_csv_has_the_rates_and_no_formula_when_it_is_asked_for(
 
 
 def test_csv_has_every_day_when_refunds_are_asked_for(refunded: None, boss: Client) -> None:
-    rows = rows_of(boss.get(URL, {**MARCH, "file": "csv", "table": "refunds"}))
+    rows = csv_of(boss.get(URL, {**MARCH, "file": "csv", "table": "refunds"}))
 
     assert len(rows) == 21
     assert rows[12] == ["2026-03-12", "1", "1234.50", "3.50", "1238.00"]
@@ -244,7 +239,7 @@ def test_a_cut_table_says_so_and_its_file_has_the_rest(
     write_claim([Part(line) for line in lines])
 
     page = boss.get(URL)
-    rows = rows_of(boss.get(URL, {"file": "csv", "table": "sku"}))
+    rows = csv_of(boss.get(URL, {"file": "csv", "table": "sku"}))
 
     assert len(table_of(page, "sku")) == 20
     assert [table.name for table in page.context["tables"] if table.is_cut] == ["sku"]

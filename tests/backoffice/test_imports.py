@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from openplatform.imports.resources import RESOURCES
 from openplatform.imports.services.running import run_due_imports
 from openplatform.imports.tables import neutralised
 from tests.backoffice.conftest import Staff
+from tests.backoffice.pages import csv_of
 from tests.cast import World
 from tests.imports.odd import odd_resource  # noqa: F401 - a fixture
 from tests.imports.runs import GOOD, HEAD, ODD
@@ -60,12 +59,6 @@ def checked(client: Client, content: str | bytes, **more: Any) -> ImportRun:
 def text_of(response: Any) -> str:
     assert response.status_code == 200
     return str(response.content.decode())
-
-
-def rows_of(response: Any) -> list[list[str]]:
-    """A CSV that was answered; with a byte order mark, as spreadsheets want it."""
-    assert response.content.startswith(b"\xef\xbb\xbf")
-    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 def titles(response: Any) -> set[str]:
@@ -146,7 +139,7 @@ def test_faults_are_shown_and_nothing_can_be_confirmed_when_a_file_is_wrong(edit
     assert "This field is required" in page
     assert "<script>alert(1)" not in page
     assert "Confirm and import" not in page
-    assert rows_of(editor.get(f"{LIST}{run.pk}/faults.csv")) == [
+    assert csv_of(editor.get(f"{LIST}{run.pk}/faults.csv")) == [
         ["row", "column", "code", "text"],
         ["2", "code", "string_invalid",
          "A code is 1 to 64 letters, digits, dots, hyphens or underscores"],
@@ -161,7 +154,7 @@ def test_faults_are_shown_and_nothing_can_be_confirmed_when_a_file_is_wrong(edit
 def test_formulas_are_neutralised_when_faults_are_downloaded(editor: Client):
     run = checked(editor, '=HYPERLINK("http://x.example"),code,name\na,b,c\n')
 
-    [_head, fault, *_rest] = rows_of(editor.get(f"{LIST}{run.pk}/faults.csv"))
+    [_head, fault, *_rest] = csv_of(editor.get(f"{LIST}{run.pk}/faults.csv"))
 
     assert fault[:3] == ["1", '\'=HYPERLINK("http://x.example")', "unknown_field"]
 
@@ -227,9 +220,7 @@ def test_stock_stays_when_a_file_has_a_negative_count(staff: Staff, world: World
 def test_money_is_refused_and_named_when_partners_come_through_the_page(boss: Client):
     page = text_of(boss.get(f"{LIST}add/?resource=partners"))
     assert page.count("decided by a second person") == 3
-    assert rows_of(boss.get(f"{LIST}templates/partners.csv")) == [
-        ["code", "name", "pools", "email"]
-    ]
+    assert csv_of(boss.get(f"{LIST}templates/partners.csv")) == [["code", "name", "pools", "email"]]
 
     run = checked(boss, "code,name,opening_balance\np,P,1000\n", resource="partners")
 
@@ -245,7 +236,7 @@ def test_warnings_wait_for_a_tick_when_a_file_has_some(boss: Client, language: s
     page = text_of(boss.get(page_of(run), headers={"Accept-Language": language}))
     assert "A is short" in page
     assert 'name="accept_warnings"' in page
-    assert len(rows_of(boss.get(f"{LIST}{run.pk}/warnings.csv"))) == 2
+    assert len(csv_of(boss.get(f"{LIST}{run.pk}/warnings.csv"))) == 2
 
     refused = boss.post(page_of(run, "confirm"), follow=True)
     assert [message.level_tag for message in refused.context["messages"]] == ["error"]
@@ -294,7 +285,7 @@ def test_columns_and_template_are_there_for_every_resource(name: str, boss: Clie
     page = text_of(boss.get(f"{LIST}add/?resource={name}"))
 
     assert all(f"<code>{column.name}</code>" in page for column in resource.columns)
-    [head] = rows_of(boss.get(f"{LIST}templates/{name}.csv"))
+    [head] = csv_of(boss.get(f"{LIST}templates/{name}.csv"))
     assert head == [column.name for column in resource.page_columns]
 
 

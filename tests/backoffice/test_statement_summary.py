@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from reconciliation.models import Statement
 from reconciliation.selectors.summary import Agreement, get_summary
 from reconciliation.states import PaperStatus
 from tests.backoffice.conftest import Staff
+from tests.backoffice.pages import csv_of
 from tests.backoffice.statement_month import FIRST, LAST, MARCH, Month
 from tests.reconciliation.past import make_statement
 from tests.staging import on_stage
@@ -222,8 +222,7 @@ def test_csv_has_both_sides_and_no_formula(march: Month, boss: Client) -> None:
 
     response = boss.get(URL, {**MARCH, "file": "csv"})
 
-    assert response.content.startswith(b"\xef\xbb\xbf")
-    head, acme, stranger, total = csv.reader(io.StringIO(response.content.decode("utf-8-sig")))
+    head, acme, stranger, total = csv_of(response)
     parts = ["Opening", "Top-ups", "Sales", "Refunds", "Adjustments", "Withdrawals", "Closing"]
     assert head == [
         "Code", "Name", "Statement", "Result", *parts, "Entries",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from decimal import Decimal
 from typing import Any
@@ -21,6 +20,7 @@ from orders.models import Order, OrderLine
 from reconciliation.admin import wrong_prices as page
 from reconciliation.selectors.wrong_prices import get_wrong_prices
 from tests.backoffice.conftest import Staff
+from tests.backoffice.pages import csv_of
 from tests.cast import Merchant, World, make_merchant
 from tests.orders.acts import pay, place
 
@@ -66,11 +66,6 @@ def rows_of(response: Any, name: str) -> list[list[str]]:
         if table["name"] == name:
             return [[str(text) for text, _is_number in row] for row in table["rows"]]
     return []
-
-
-def csv_of(response: Any) -> list[list[str]]:
-    assert response.status_code == 200
-    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 def test_page_shows_what_was_bought_too_dear_or_too_cheap(

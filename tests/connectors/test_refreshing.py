@@ -317,7 +317,7 @@ def test_call_stays_counted_when_the_worker_is_killed_in_the_middle(
 def test_loop_takes_what_is_due_and_no_transaction_is_open_while_it_asks(
     make_provider: MakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from openplatform.connectors.providers import simulated
+    from openplatform.connectors.providers import asking
 
     make_provider()
     watch("SF1")
@@ -328,7 +328,7 @@ def test_loop_takes_what_is_due_and_no_transaction_is_open_while_it_asks(
         open_ones.append(connection.in_atomic_block)
         return send_request(*args, **kwargs)
 
-    monkeypatch.setattr(simulated, "send_request", look_and_send)
+    monkeypatch.setattr(asking, "send_request", look_and_send)
 
     assert [refresh_due_parcels() for _turn in range(3)] == [1, 1, 0]
     assert open_ones == [False, False]

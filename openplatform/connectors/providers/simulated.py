@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from openplatform.connectors.errors import Outcome, ProviderFault
 from openplatform.connectors.parcels import ParcelStatus
+from openplatform.connectors.providers.asking import ask, require_ok
 from openplatform.connectors.providers.base import (
     MAX_PUSHED,
     LogisticsProvider,
@@ -29,11 +30,9 @@ from openplatform.connectors.providers.base import (
     Tracking,
 )
 from openplatform.core import clock
-from openplatform.core.outgoing.client import HttpAnswer, send_request
-from openplatform.core.outgoing.faults import AnswerTooLarge, HttpFault, TimedOut
 
 BODY_LIMIT = 256 * 1024  # bytes; 500 events take about half
-OK, BAD_REQUEST, NOT_FOUND, SERVER_ERROR = 200, 400, 404, 500
+NOT_FOUND = 404
 
 
 class SimulatedLogistics(LogisticsProvider):
@@ -53,14 +52,17 @@ class SimulatedLogistics(LogisticsProvider):
     }
 
     def track(self, *, carrier_code: str, waybill_no: str) -> Tracking:
-        answer = self._ask({"carrier": carrier_code, "waybill": waybill_no})
+        answer = ask(
+            self.access,
+            "GET",
+            "/track",
+            parameters={"carrier": carrier_code, "waybill": waybill_no},
+            body_limit=BODY_LIMIT,
+        )
         status = answer.status
         if status == NOT_FOUND:
             return Tracking(is_known=False, events=[], status_code=status)
-        if status != OK:
-            is_refusal = BAD_REQUEST <= status < SERVER_ERROR
-            outcome = Outcome.REFUSED if is_refusal else Outcome.FAILED
-            raise ProviderFault(outcome, f"HTTP {status}", status_code=status)
+        require_ok(answer)
         try:
             value = json.loads(answer.body)
             pushed = self._read_parcel(value)
@@ -78,23 +80,6 @@ class SimulatedLogistics(LogisticsProvider):
         if not isinstance(parcels, list) or len(parcels) > MAX_PUSHED:
             raise ProviderFault(Outcome.UNREADABLE, f"no list of at most {MAX_PUSHED} parcels")
         return [self._read_parcel(parcel) for parcel in parcels]
-
-    def _ask(self, parameters: dict[str, str]) -> HttpAnswer:
-        try:
-            return send_request(
-                "GET",
-                f"{self.access.base_url.rstrip('/')}/track",
-                parameters=parameters,
-                headers={"X-Api-Key": self.access.api_key, "Accept": "application/json"},
-                timeout=self.access.timeout,
-                body_limit=BODY_LIMIT,
-            )
-        except TimedOut as error:
-            raise ProviderFault(Outcome.TIMED_OUT, str(error)) from error
-        except AnswerTooLarge as error:
-            raise ProviderFault(Outcome.UNREADABLE, str(error)) from error
-        except HttpFault as error:
-            raise ProviderFault(Outcome.UNREACHABLE, str(error)) from error
 
     def _read_parcel(self, value: Any) -> PushedParcel:
         try:

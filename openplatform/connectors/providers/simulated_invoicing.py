@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy as _
 
 from openplatform.connectors.errors import Outcome, ProviderFault
 from openplatform.connectors.models import MAX_ERROR
+from openplatform.connectors.providers.asking import ask, require_ok
 from openplatform.connectors.providers.base import in_one_line
 from openplatform.connectors.providers.invoicing import (
     InvoiceOrder,
@@ -35,11 +36,10 @@ from openplatform.connectors.providers.invoicing import (
     require_sound,
 )
 from openplatform.core import clock, money
-from openplatform.core.outgoing.client import HttpAnswer, send_request
-from openplatform.core.outgoing.faults import AnswerTooLarge, HttpFault, TimedOut
+from openplatform.core.outgoing.client import HttpAnswer
 
 BODY_LIMIT = 12 * 1024 * 1024  # bytes: a PDF as text
-OK, BAD_REQUEST, NOT_FOUND, UNPROCESSABLE, SERVER_ERROR = 200, 400, 404, 422, 500
+NOT_FOUND, UNPROCESSABLE = 404, 422
 
 
 class SimulatedInvoicing(InvoiceProvider):
@@ -48,42 +48,19 @@ class SimulatedInvoicing(InvoiceProvider):
     title = _("Simulator of invoices")
 
     def issue(self, order: InvoiceOrder) -> IssuedInvoice:
-        answer = self._send("POST", "/invoices", _body_of(order))
+        answer = ask(self.access, "POST", "/invoices", body=_body_of(order), body_limit=BODY_LIMIT)
         if answer.status == UNPROCESSABLE:
             raise InvoiceRefused(_reason_of(answer.body), status_code=answer.status)
         return self._read(answer, order.our_no)
 
     def find(self, our_no: str) -> IssuedInvoice | None:
-        answer = self._send("GET", f"/invoices/{our_no}", None)
+        answer = ask(self.access, "GET", f"/invoices/{our_no}", body_limit=BODY_LIMIT)
         return None if answer.status == NOT_FOUND else self._read(answer, our_no)
-
-    def _send(self, method: str, path: str, body: bytes | None) -> HttpAnswer:
-        headers = {"X-Api-Key": self.access.api_key, "Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            return send_request(
-                method,
-                f"{self.access.base_url.rstrip('/')}{path}",
-                headers=headers,
-                body=body,
-                timeout=self.access.timeout,
-                body_limit=BODY_LIMIT,
-            )
-        except TimedOut as error:
-            raise ProviderFault(Outcome.TIMED_OUT, str(error)) from error
-        except AnswerTooLarge as error:
-            raise ProviderFault(Outcome.UNREADABLE, str(error)) from error
-        except HttpFault as error:
-            raise ProviderFault(Outcome.UNREACHABLE, str(error)) from error
 
     @staticmethod
     def _read(answer: HttpAnswer, our_no: str) -> IssuedInvoice:
         status = answer.status
-        if status != OK:
-            is_refusal = BAD_REQUEST <= status < SERVER_ERROR
-            outcome = Outcome.REFUSED if is_refusal else Outcome.FAILED
-            raise ProviderFault(outcome, f"HTTP {status}", status_code=status)
+        require_ok(answer)
         try:
             value = json.loads(answer.body)
             issued_at = clock.from_text(value["issued_at"])

@@ -74,19 +74,13 @@ def call_provider(*, provider: Provider, parcel: TrackedParcel, now: datetime) -
         fault = error
     milliseconds = round((time.monotonic() - began) * 1000)
     outcome = _outcome_of(tracking, fault)
-    send(
-        FINISH,
-        {
-            "call_id": call_id,
-            "outcome": outcome.value,
-            "status_code": (fault or tracking).status_code,  # type: ignore[union-attr] # one is set
-            "milliseconds": milliseconds,
-            "error": fault.text[:MAX_ERROR] if fault else "",
-            "is_charged": outcome not in NOT_CHARGED,
-        },
-    )
-    log.info(
-        "provider_called", provider=provider.code, outcome=outcome.value, milliseconds=milliseconds
+    finish_call(
+        call_id,
+        provider,
+        outcome,
+        status_code=(fault or tracking).status_code,  # type: ignore[union-attr] # one is set
+        milliseconds=milliseconds,
+        error=fault.text if fault else "",
     )
     if fault is not None:
         note_failure(provider_id=provider.pk, error=f"{outcome.value}: {fault.text}", now=now)
@@ -103,11 +97,48 @@ def driver_of(provider: Provider) -> LogisticsProvider:
     driver = DRIVERS.get(provider.driver)
     if driver is None:
         raise ProviderFault(Outcome.UNREACHABLE, "there is no such interface")
+    return driver(access_to(provider))
+
+
+def access_to(provider: Provider) -> Access:
+    """Where it is, and the key that it knows us by.
+
+    :raises ProviderFault: when that is not to be had.
+    """
     try:
         api_key = sealing.unseal(provider.api_key)
     except SealBroken as error:
         raise ProviderFault(Outcome.UNREACHABLE, "its key was sealed under another key") from error
-    return driver(Access(provider.base_url, api_key, float(provider.timeout_seconds)))
+    return Access(provider.base_url, api_key, float(provider.timeout_seconds))
+
+
+def finish_call(
+    call_id: int,
+    provider: Provider,
+    outcome: Outcome,
+    *,
+    status_code: int | None,
+    milliseconds: int,
+    error: str,
+) -> None:
+    """Write down what came of a call.
+
+    :param error: its text where it failed, else empty.
+    """
+    send(
+        FINISH,
+        {
+            "call_id": call_id,
+            "outcome": outcome.value,
+            "status_code": status_code,
+            "milliseconds": milliseconds,
+            "error": error[:MAX_ERROR],
+            "is_charged": outcome not in NOT_CHARGED,
+        },
+    )
+    log.info(
+        "provider_called", provider=provider.code, outcome=outcome.value, milliseconds=milliseconds
+    )
 
 
 @transactional

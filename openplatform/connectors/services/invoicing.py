@@ -7,24 +7,20 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
-import structlog
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from openplatform.connectors.errors import Outcome, ProviderFault
-from openplatform.connectors.models import MAX_ERROR, Provider
+from openplatform.connectors.models import Provider
 from openplatform.connectors.providers import INVOICE_DRIVERS
-from openplatform.connectors.providers.base import Access
 from openplatform.connectors.providers.invoicing import (
     InvoiceOrder,
     InvoiceProvider,
     InvoiceRefused,
     IssuedInvoice,
 )
-from openplatform.connectors.services.calling import FINISH, NOT_CHARGED
+from openplatform.connectors.services.calling import access_to, finish_call
 from openplatform.connectors.services.health import note_failure, note_success
-from openplatform.core import sealing
-from openplatform.core.sealing import SealBroken
 from openplatform.core.statements import send
 
 START = """
@@ -39,8 +35,6 @@ START = """
 INVOICING = Provider.Service.INVOICING
 
 R = TypeVar("R")
-
-log = structlog.get_logger(__name__)
 
 
 def list_invoice_providers() -> QuerySet[Provider]:
@@ -80,11 +74,7 @@ def invoice_driver_of(provider: Provider) -> InvoiceProvider:
     driver = INVOICE_DRIVERS.get(provider.driver)
     if driver is None:
         raise ProviderFault(Outcome.UNREACHABLE, "there is no such interface for invoices")
-    try:
-        api_key = sealing.unseal(provider.api_key)
-    except SealBroken as error:
-        raise ProviderFault(Outcome.UNREACHABLE, "its key was sealed under another key") from error
-    return driver(Access(provider.base_url, api_key, float(provider.timeout_seconds)))
+    return driver(access_to(provider))
 
 
 def _call(provider: Provider, invoice_no: str, call: Callable[[], R], *, now: datetime) -> R:
@@ -112,19 +102,13 @@ def _finish(
     now: datetime,
 ) -> None:
     outcome = Outcome.ANSWERED if fault is None else fault.outcome
-    send(
-        FINISH,
-        {
-            "call_id": call_id,
-            "outcome": outcome.value,
-            "status_code": None if fault is None else fault.status_code,
-            "milliseconds": milliseconds,
-            "error": fault.text[:MAX_ERROR] if fault else "",
-            "is_charged": outcome not in NOT_CHARGED,
-        },
-    )
-    log.info(
-        "provider_called", provider=provider.code, outcome=outcome.value, milliseconds=milliseconds
+    finish_call(
+        call_id,
+        provider,
+        outcome,
+        status_code=None if fault is None else fault.status_code,
+        milliseconds=milliseconds,
+        error=fault.text if fault else "",
     )
     # A refusal is about the invoice; the provider is well.
     if fault is None or isinstance(fault, InvoiceRefused):

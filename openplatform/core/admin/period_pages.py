@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -47,14 +46,16 @@ def patiently(settings: str) -> Iterator[None]:
 def require_days(form: forms.Form, values: Mapping[str, Any], first: str, last: str) -> None:
     """Of a form: that two of its fields, both filled in, are a period of at most 366 days.
 
-    :raises ValidationError: for days that no calendar of ours has; what else is wrong is told at
-        the last day.
+    A day that no calendar of ours has is told at its field, what else is wrong at the last day.
     """
     start, end = values.get(first), values.get(last)
     if start is None or end is None:
         return
-    if start.year not in YEARS or end.year not in YEARS:
-        raise ValidationError(_("There is no such time"))
+    strange = [name for name in (first, last) if values[name].year not in YEARS]
+    for name in strange:
+        form.add_error(name, _("There is no such time"))
+    if strange:
+        return
     if end < start:
         form.add_error(last, _("The end is before the beginning"))
     elif (end - start).days >= MAX_DAYS:
