@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             name="payment_days",
             field=models.PositiveSmallIntegerField(
                 blank=True,
-                help_text="In which a bill for the credit line is to be paid; left empty, the platform's hold",
+                help_text="Within which a bill for the credit line is to be paid; empty: the platform's usual",
                 null=True,
                 validators=[
                     django.core.validators.MinValueValidator(1),

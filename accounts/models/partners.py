@@ -56,7 +56,7 @@ class Partner(models.Model):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
         help_text=_(
-            "In which a bill for the credit line is to be paid; left empty, the platform's hold"
+            "Within which a bill for the credit line is to be paid; empty: the platform's usual"
         ),
     )
     orders_while_overdue = models.BooleanField(

@@ -31,6 +31,8 @@ TROUBLED_PARCELS = format_lazy(
 CLAIMS = reverse_lazy("admin:aftersales_claim_changelist")
 CLAIM_FIGURES = reverse_lazy("admin:aftersales_claim_figures")
 STATEMENTS = reverse_lazy("admin:reconciliation_statement_changelist")
+COMPARISONS = reverse_lazy("admin:reconciliation_reconciliation_changelist")
+KNOWN_COLUMNS = reverse_lazy("admin:reconciliation_columnmapping_changelist")
 BILLS = reverse_lazy("admin:reconciliation_bill_changelist")
 # Pages among the addresses of statements and of bills that have links of their own.
 MONTHS = reverse_lazy("admin:reconciliation_statement_month")
@@ -109,6 +111,11 @@ def _is_at_statements(request: HttpRequest) -> bool:
     """At the statements, save the pages beside them."""
     others = (str(MONTHS), str(SUMMARY), str(ARCHIVE))
     return request.path.startswith(str(STATEMENTS)) and not request.path.startswith(others)
+
+
+def _is_at_comparisons(request: HttpRequest) -> bool:
+    """At the comparisons, or at the columns that are known from them."""
+    return request.path.startswith((str(COMPARISONS), str(KNOWN_COLUMNS)))
 
 
 def _is_at_bills(request: HttpRequest) -> bool:
@@ -287,7 +294,10 @@ def list_navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     SEE_STATEMENTS,
                     "reconciliation.download_statement",
                 ),
-                _item(_("Comparisons"), "compare_arrows", "reconciliation", "reconciliation"),
+                {
+                    **_item(_("Comparisons"), "compare_arrows", "reconciliation", "reconciliation"),
+                    "active": _is_at_comparisons,
+                },
                 {
                     **_item(_("Bills"), "request_page", "reconciliation", "bill"),
                     "active": _is_at_bills,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 1000
 FINGERPRINTS = 1 << 256
+# What no text has: files in encodings that were not meant bring it in, and neither JSON in the
+# database nor whoever reads a list of faults can do with it.
+IN_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class RowWarning:
     column: str
     code: str
     text: str
+
+
+def printable(text: str) -> str:
+    """A text of a file without the characters that no text has."""
+    return IN_NO_TEXT.sub("", text)
 
 
 class CellInvalid(Exception):
@@ -106,7 +115,8 @@ class Faults:
         """Note a fault; without text, the title of its code."""
         self.count += 1
         if len(self._kept) < MAX_SHOWN:
-            self._kept.append(RowFault(row, column, error.code, str(text or error.title)))
+            told = str(text or error.title)
+            self._kept.append(RowFault(row, printable(column), error.code, printable(told)))
 
     def add_error(self, row: int, error: DomainError, *, column: str = "") -> None:
         """Note what a step refused; a :class:`Refusal` counts as each of its faults."""
@@ -134,7 +144,7 @@ class Warnings:
         digest = hashlib.sha256(f"{row}\0{column}\0{code}\0{text}".encode()).digest()
         self._sum = (self._sum + int.from_bytes(digest)) % FINGERPRINTS
         if len(self._kept) < MAX_SHOWN:
-            self._kept.append(RowWarning(row, column, code, str(text)))
+            self._kept.append(RowWarning(row, printable(column), code, printable(str(text))))
 
     @property
     def shown(self) -> list[RowWarning]:

@@ -26,6 +26,7 @@ WORKBOOK_READER = Path(__file__).with_name("workbook_reading.py")
 MEMORY = 1 << 30  # bytes of addresses for reading a workbook, its shared texts among them
 TOO_LARGE = 3  # its exit status
 MERGED = "\ufdd1"  # before the text of a cell that another, merged one stands for; see there
+UNCOMPUTED = "\ufdd2"  # a cell with a formula, and no value; see there
 UTF_8 = "utf-8"
 OVER_BOUNDS = (TOO_LARGE, -signal.SIGXCPU, -signal.SIGKILL)
 
@@ -60,10 +61,12 @@ class TextForm:
     """How a CSV file is written.
 
     :param encoding: a codec of Python's; of UTF-8 the byte order mark may be there or not.
+    :param is_last_guess: no other encoding that is known fits the content either.
     """
 
     encoding: str = UTF_8
     delimiter: str = ","
+    is_last_guess: bool = False
 
 
 IMPORTED_TEXT = TextForm()
@@ -75,6 +78,7 @@ def read_rows(
     bounds: Bounds = FOR_A_WORKER,
     form: TextForm = IMPORTED_TEXT,
     shows_merged: bool = False,
+    all_sheets: bool = False,
 ) -> Generator[Cells, None, None]:
     """Row numbers (the first is 1) and their cells, blanks around them taken off.
 
@@ -82,12 +86,15 @@ def read_rows(
     unless the caller knows of another form. Of a workbook the first sheet counts.
 
     :param shows_merged: a workbook's cell that was merged with the one above it comes as
-        :data:`MERGED` and the text of the first of them, where it is blank else.
+        :data:`MERGED` and the text of the first of them, where it is blank else; one with a
+        formula that was never computed as :data:`UNCOMPUTED`.
+    :param all_sheets: of a workbook, the sheets come one after the other, the rows of each numbered
+        from 1. The bounds are those of all that were read.
     :raises ImportRefused: when the file is neither, or a workbook over its bounds, from wherever
         that shows.
     """
     if is_workbook(file):
-        rows = _read_xlsx(file, bounds, shows_merged=shows_merged)
+        rows = _read_xlsx(file, bounds, shows_merged=shows_merged, all_sheets=all_sheets)
     else:
         rows = _read_csv(file, form)
     with closing(rows):
@@ -107,7 +114,7 @@ def refused(row: int, text: str) -> ImportRefused:
 
 
 def _read_csv(file: Path, form: TextForm) -> Generator[Cells, None, None]:
-    _require_encoding(file, form.encoding)
+    _require_encoding(file, form)
     encoding = "utf-8-sig" if form.encoding == UTF_8 else form.encoding
     number = 0
     with file.open(encoding=encoding, newline="") as stream:
@@ -124,9 +131,9 @@ def _read_csv(file: Path, form: TextForm) -> Generator[Cells, None, None]:
             yield number, cells
 
 
-def _require_encoding(file: Path, encoding: str) -> None:
+def _require_encoding(file: Path, form: TextForm) -> None:
     """Read the file through once, so that the line of the fault can be told."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = codecs.getincrementaldecoder(form.encoding)()
     line = 1
     with file.open("rb") as stream:
         while block := stream.read(BLOCK):
@@ -134,22 +141,26 @@ def _require_encoding(file: Path, encoding: str) -> None:
                 line += decoder.decode(block).count("\n")
             except UnicodeDecodeError as error:
                 line += error.object[: error.start].count(b"\n")
-                raise refused(line, _not_encoded(encoding)) from error
+                raise refused(line, _not_encoded(form)) from error
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise refused(line, _not_encoded(encoding)) from error
+        raise refused(line, _not_encoded(form)) from error
 
 
-def _not_encoded(encoding: str) -> str:
-    if encoding == UTF_8:
+def _not_encoded(form: TextForm) -> str:
+    if form.is_last_guess:
+        return _("The file is text neither in UTF-8 nor in GB 18030; save it as “CSV UTF-8”")
+    if form.encoding == UTF_8:
         return _("The file is not UTF-8 text (GBK, perhaps?); save it as “CSV UTF-8” or as XLSX")
     return _("The file is not text in %(encoding)s; save it as “CSV UTF-8” or as XLSX") % {
-        "encoding": encoding.upper()
+        "encoding": form.encoding.upper()
     }
 
 
-def _read_xlsx(file: Path, bounds: Bounds, *, shows_merged: bool) -> Generator[Cells, None, None]:
+def _read_xlsx(
+    file: Path, bounds: Bounds, *, shows_merged: bool, all_sheets: bool
+) -> Generator[Cells, None, None]:
     """The workbook is opened by a process of its own, which hands its rows on as they come.
 
     Opening it here would let a small file take all of our memory, or our time.
@@ -157,6 +168,7 @@ def _read_xlsx(file: Path, bounds: Bounds, *, shows_merged: bool) -> Generator[C
     limits = (MEMORY, bounds.seconds)
     command = (
         sys.executable, "-I", STARTER, *limits, WORKBOOK_READER, bounds.unpacked, int(shows_merged),
+        int(all_sheets),
     )  # fmt: skip
     number = 0
     with (
@@ -173,8 +185,12 @@ def _read_xlsx(file: Path, bounds: Bounds, *, shows_merged: bool) -> Generator[C
         assert process.stdout  # noqa: S101 - it is a pipe
         try:
             with io.TextIOWrapper(process.stdout, encoding="utf-8", newline="") as text:
-                for number, cells in enumerate(csv.reader(text), start=1):
-                    yield number, cells
+                for cells in csv.reader(text):
+                    number += 1
+                    if all_sheets and not cells:  # what ends a sheet; rows have a cell at least
+                        number = 0
+                    else:
+                        yield number, cells
             status = process.wait()
         except (csv.Error, UnicodeDecodeError) as error:
             raise refused(number + 1, _("The workbook cannot be read")) from error

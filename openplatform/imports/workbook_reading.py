@@ -1,4 +1,5 @@
-"""A workbook in on standard input, the rows of its first sheet out on standard output as CSV.
+"""A workbook in on standard input, the rows of its first sheet, or of all its sheets, out on
+standard output as CSV.
 
 Run by :mod:`openplatform.imports.readers` within the limits of
 :mod:`openplatform.core.uploads.limited_process`, because a few kilobytes of workbook unpack to
@@ -18,6 +19,8 @@ from datetime import date, datetime, time
 from typing import Any
 
 import openpyxl
+import openpyxl.worksheet._read_only as sheets_reading
+from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 TOO_LARGE = 3  # exit status
 
@@ -27,6 +30,8 @@ MAX_ROW_TEXT = 1 << 20  # characters
 MAX_EXACT_FLOAT = 10**15
 # A character that no text has, for cells that were merged with the one above.
 MERGED = "\ufdd1"
+# The same for cells with a formula that no program has computed yet.
+UNCOMPUTED = "\ufdd2"
 MERGED_RANGE = re.compile(
     rb'<(?:\w+:)?mergeCell\s[^<>]*?ref="\$?([A-Z]{1,3})\$?([0-9]{1,7}):\$?[A-Z]{1,3}\$?([0-9]{1,7})"'
 )
@@ -40,30 +45,49 @@ def main() -> int:
 
     The first argument is how many bytes the archive may unpack to, and how many characters the rows
     may have together: cells that name one text again and again make much out of little. The second
-    one is 1 when cells that were merged with the one above are to be told.
+    one is 1 when cells that were merged with the one above, and formulas without a value, are to be
+    told. The third one is 1 for all sheets; a line without any cell ends each of them.
     """
-    max_unpacked, shows_merged = int(sys.argv[1]), sys.argv[2] == "1"
-    written = 0
+    max_unpacked, shows_merged, all_sheets = int(sys.argv[1]), *(arg == "1" for arg in sys.argv[2:])
     source: Any = sys.stdin.buffer
     with zipfile.ZipFile(source) as archive:
         if sum(member.file_size for member in archive.infolist()) > max_unpacked:
             return TOO_LARGE
     source.seek(0)
-    sheet = openpyxl.load_workbook(source, read_only=True, data_only=True).worksheets[0]
-    sheet.reset_dimensions()  # what the file says of its size may be wrong
-    merged = _Merged(_list_merged(source, sheet) if shows_merged else [])
+    if shows_merged:
+        vars(sheets_reading)["WorkSheetParser"] = _FormulaTellingParser
+    sheets = openpyxl.load_workbook(source, read_only=True, data_only=True).worksheets
+    written = rows = 0
     with io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
-            cells = merged.fill(number, [as_text(value) for value in values])
-            text = sum(map(len, cells))
-            written += text + len(cells)
-            # A row may name any number for itself, and those before it count as blank.
-            is_long = number > MAX_ROWS or len(cells) > MAX_CELLS or text > MAX_ROW_TEXT
-            if is_long or written > max_unpacked:
-                return TOO_LARGE
-            writer.writerow(cells)
+        for sheet in sheets if all_sheets else [sheets[0]]:
+            sheet.reset_dimensions()  # what the file says of its size may be wrong
+            merged = _Merged(_list_merged(source, sheet) if shows_merged else [])
+            for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+                cells = merged.fill(number, [as_text(value) for value in values])
+                text = sum(map(len, cells))
+                written += text + len(cells)
+                rows += 1
+                # A row may name any number for itself, and those before it count as blank.
+                is_long = rows > MAX_ROWS or len(cells) > MAX_CELLS or text > MAX_ROW_TEXT
+                if is_long or written > max_unpacked:
+                    return TOO_LARGE
+                writer.writerow(cells or [""] if all_sheets else cells)
+            if all_sheets:
+                writer.writerow([])
     return 0
+
+
+class _FormulaTellingParser(WorkSheetParser):
+    """Gives :data:`UNCOMPUTED` for a formula whose value was never stored."""
+
+    def parse_cell(self, element: Any) -> Any:
+        cell = super().parse_cell(element)
+        if cell["value"] is None and element.find(FORMULA_TAG) is not None:
+            is_empty_text = element.get("t") == "str" and element.find(VALUE_TAG) is not None
+            if not is_empty_text:
+                cell["value"] = UNCOMPUTED
+        return cell
 
 
 class _Merged:

@@ -10,8 +10,8 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from accounts.models import Adjustment, LedgerEntry, TopUp, Withdrawal
 from aftersales.models import Claim
@@ -111,6 +111,7 @@ def show_reconciliation(reconciliation: Reconciliation, request: HttpRequest) ->
         "is_due": reconciliation.status == PaperStatus.PREPARING,
         "is_failed": reconciliation.status == PaperStatus.FAILED,
         "has_no_head": is_without_head(reconciliation),
+        "faults": _faults_of(reconciliation),
         "columns": [
             (label, reconciliation.columns[field])
             for field, label in FIELD_NAMES.items()
@@ -126,6 +127,40 @@ def is_without_head(reconciliation: Reconciliation) -> bool:
     return reconciliation.status == PaperStatus.FAILED and any(
         fault["code"] == HEAD_UNKNOWN and not fault["column"] for fault in reconciliation.faults
     )
+
+
+def in_words(text: str) -> str:
+    """What is wrong with a file, with labels in the place of the API's codes.
+
+    :param text: as the worker tells it to programs.
+    """
+    kinds = dict(LedgerEntry.Kind.choices)
+    labels = "、".join if _is_chinese() else ", ".join
+    told = text.replace(", ".join(kinds), labels(str(label) for label in kinds.values()))
+    for field, label in FIELD_NAMES.items():
+        told = told.replace(f"“{field}”", f"“{label}”")
+    return told
+
+
+def _is_chinese() -> bool:
+    return (get_language() or "").startswith("zh")
+
+
+def _faults_of(reconciliation: Reconciliation) -> list[tuple[int, str, str]]:
+    """Row, column and text of each that is kept."""
+    nameless = _(
+        "No row names the columns for the merchant's order number, the kind and the amount; say"
+        " which column is what."
+    )
+    is_nameless = reconciliation.given_columns is None and is_without_head(reconciliation)
+    return [
+        (
+            fault["row"],
+            fault["column"],
+            nameless if is_nameless and not fault["column"] else in_words(fault["text"]),
+        )
+        for fault in reconciliation.faults
+    ]
 
 
 def _report_of(reconciliation: Reconciliation, request: HttpRequest) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
@@ -40,13 +41,13 @@ from openplatform.core.uploads.storage import local_copy
 from openplatform.idempotency.services.replay import Answer
 from openplatform.imports.errors import ImportRefused
 from openplatform.imports.readers import Cells
-from reconciliation.admin.comparison_view import Filter, show_reconciliation
-from reconciliation.admin.statement_view import STATUS_COLOURS, period_text
+from reconciliation.admin.comparison_view import Filter, in_words, show_reconciliation
+from reconciliation.admin.statement_view import STATUS_COLOURS, period_shown
 from reconciliation.comparing.heads import MAX_HEAD, suggest
 from reconciliation.comparing.reading import read_beginning
 from reconciliation.documents import RESULTS
 from reconciliation.files.report import sums_of, write_report
-from reconciliation.forms.comparisons import ColumnsForm, NoteForm, UploadForm
+from reconciliation.forms.comparisons import FIELD_NAMES, ColumnsForm, NoteForm, UploadForm
 from reconciliation.models import ColumnMapping, Reconciliation, StatementFile
 from reconciliation.selectors.months import last_months
 from reconciliation.services.downloading import note_report_download
@@ -162,7 +163,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         with tempfile.TemporaryDirectory(prefix="report-") as folder:
             file = Path(folder) / "report.xlsx"
             try:
-                write_report(reconciliation, file, language)
+                write_report(reconciliation, file, language, names_staff=True)
             except DomainError as error:
                 messages.warning(request, str(error.detail))
                 return _to(reconciliation)
@@ -194,7 +195,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         except FileNotFoundError as error:
             raise Http404 from error
         except ImportRefused as error:
-            messages.error(request, error.row_faults[0].text)
+            messages.error(request, in_words(error.row_faults[0].text))
             return _to(reconciliation)
         head = _head_among(rows, request.GET.get("head"))
         heads = [cell[:MAX_HEAD] for cell in head[1]]
@@ -310,16 +311,23 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         if not self.has_resolve_permission(request):
             raise PermissionDenied
         chosen = Filter.read(request.POST)
-        back = HttpResponseRedirect(f"{_page_of(reconciliation)}{chosen.query()}#rows")
+        # To the top of the page: what came of it stands there.
+        back = HttpResponseRedirect(f"{_page_of(reconciliation)}{chosen.query()}")
         form = NoteForm(request.POST)
         if not form.is_valid():
             for texts in form.errors.values():
                 messages.error(request, f"{form['note'].label}: {texts[0]}")
             return back
+        meant = _rows_meant(request, chosen)
+        if meant.positions is not None and not meant.positions:
+            messages.error(
+                request, _("Tick the rows that it explains, or choose all that are shown")
+            )
+            return back
         try:
             count = resolve_rows(
                 reconciliation_no=reconciliation.reconciliation_no,
-                chosen=_rows_meant(request, chosen),
+                chosen=meant,
                 note=form.cleaned_data["note"],
                 actor=request.user.get_username(),
                 now=clock.now(),
@@ -354,9 +362,9 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     # Columns
 
     @display(description=_("period"), ordering="statement__period_end")
-    def period(self, reconciliation: Reconciliation) -> str:
+    def period(self, reconciliation: Reconciliation) -> SafeString:
         """Its days."""
-        return period_text(reconciliation.statement)
+        return period_shown(reconciliation.statement)
 
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def status_badge(self, reconciliation: Reconciliation) -> tuple[str, type_of_text]:
@@ -391,7 +399,9 @@ class ColumnMappingAdmin(ReadOnlyAdmin):
     @display(description=_("columns"))
     def columns_text(self, mapping: ColumnMapping) -> str:
         """Our field and its name there."""
-        return ", ".join(f"{field} = {name}" for field, name in mapping.columns.items())
+        return ", ".join(
+            f"{FIELD_NAMES.get(field, field)} = {name}" for field, name in mapping.columns.items()
+        )
 
 
 def _rows_meant(request: HttpRequest, chosen: Filter) -> Chosen:

@@ -24,6 +24,7 @@ from openplatform.core.admin.decorators import display
 from openplatform.core.admin.model_admins import ReadOnlyInline
 from openplatform.core.errors import type_of_text
 from openplatform.core.uploads.answers import answer_file
+from reconciliation.admin.statement_view import period_shown
 from reconciliation.models import Invoice, InvoicedOrder, InvoiceEvent, InvoiceLine
 from reconciliation.selectors.invoices import (
     QUEUES,
@@ -214,8 +215,7 @@ class InvoiceView:
         if statement is None:
             orders = reverse("admin:orders_order_changelist", query={"q": invoice.order_no})
             return link_to(orders, invoice.order_no)
-        period = f"{statement.period_start.isoformat()} – {statement.period_end.isoformat()}"
-        return link_to(page_of(statement), period)
+        return link_to(page_of(statement), period_shown(statement))
 
     @display(description=_("amount"), ordering="amount")
     def amount_shown(self, invoice: Invoice) -> SafeString:
@@ -325,6 +325,14 @@ class InvoiceView:
             return NOTHING
         address = reverse("admin:reconciliation_invoice_file", args=(invoice.pk,))
         return link_to(address, _filename_of(invoice))
+
+    @display(description=_("issued through"))
+    def issued_through(self, invoice: Invoice) -> type_of_text:
+        """A provider, or who else once it is issued."""
+        if invoice.provider is not None:
+            return str(invoice.provider)
+        is_issued = invoice.issued_at is not None
+        return _("No provider: finance entered it as issued") if is_issued else NOTHING
 
     @display(description=_("calls of providers"))
     def calls(self, invoice: Invoice) -> SafeString | str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -26,6 +26,9 @@ from reconciliation.admin.invoice_view import (
     SideFilter,
 )
 from reconciliation.models import Invoice
+from reconciliation.states import InvoiceStatus
+
+STANDING = ~Q(status=InvoiceStatus.CANCELLED)
 
 
 @admin.register(Invoice)
@@ -49,7 +52,10 @@ class InvoiceAdmin(InvoiceActs, InvoiceView, ReadOnlyAdmin):
     )
     list_select_related = ("partner", "title", "statement", "credits", "provider")
     list_before_template = "backoffice/totals.html"
-    totals = {_("amount"): Sum("amount"), _("tax"): Sum("tax_amount")}
+    totals = {
+        _("amount, without what is cancelled"): Sum("amount", filter=STANDING),
+        _("tax, without what is cancelled"): Sum("tax_amount", filter=STANDING),
+    }
     paginator = BoundedPaginator
     show_full_result_count = False
     ordering = ("-id",)
@@ -67,7 +73,7 @@ class InvoiceAdmin(InvoiceActs, InvoiceView, ReadOnlyAdmin):
         ("refunded_since",),
         ("fiscal_number", "fiscal_code"),
         ("issued_at", "file_link"),
-        ("provider", "attempts"),
+        ("issued_through", "attempts"),
         ("due_at", "error"),
         ("remark", "reason"),
         ("requested_by", "created_at"),
@@ -75,6 +81,7 @@ class InvoiceAdmin(InvoiceActs, InvoiceView, ReadOnlyAdmin):
     )
     readonly_fields = (
         "partner_link", "letter", "title_link", "covers", "credited",
-        "amount_shown", "tax_shown", "refunded_since", "file_link", "calls",
+        "amount_shown", "tax_shown", "refunded_since", "file_link", "issued_through",
+        "calls",
     )  # fmt: skip
     inlines = (LineInline, OrderInline, CreditInline, EventInline)

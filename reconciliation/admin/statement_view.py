@@ -10,6 +10,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext, pgettext_lazy
@@ -43,6 +44,14 @@ def period_text(statement: Statement) -> str:
     """Its days; of a single one, that."""
     first, last = statement.period_start.isoformat(), statement.period_end.isoformat()
     return first if first == last else f"{first} – {last}"
+
+
+def period_shown(statement: Statement) -> SafeString:
+    """The same for a narrow column, where no day is broken in the middle."""
+    days = [f"{day}" for day in dict.fromkeys((statement.period_start, statement.period_end))]
+    return format_html_join(
+        " – ", '<span class="whitespace-nowrap">{}</span>', ((day,) for day in days)
+    )
 
 
 def money_or_dash(amount: Decimal | None) -> SafeString | str:
@@ -156,13 +165,16 @@ def _downloads(statement: Statement) -> Iterator[Download]:
         subject_id=period_id(statement),
         after__statements__contains=[statement.statement_no],
     ).order_by("-id")[:DOWNLOADS]
+    languages = dict(StatementFile.Language.choices)
     entries = sorted([*own, *archives], key=lambda entry: entry.pk, reverse=True)
     for entry in entries[:DOWNLOADS]:
         what = entry.after
         if entry.subject_type == ARCHIVE:
             text = _("Archive %(name)s") % {"name": entry.subject_label}
         else:
-            text = f"{str(what.get('format', '')).upper()} · {what.get('language', '')}"
+            language = what.get("language", "")
+            named = languages.get(language, language)
+            text = f"{str(what.get('format', '')).upper()} · {named}"
         url = reverse("admin:audit_auditentry_change", args=(entry.pk,))
         yield Download(entry.created_at, entry.actor, text, url)
 

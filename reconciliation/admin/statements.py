@@ -42,7 +42,7 @@ from reconciliation.admin.statement_view import (
     STATUS_COLOURS,
     money_or_dash,
     page_of,
-    period_text,
+    period_shown,
     show_statement,
 )
 from reconciliation.admin.summary import SummaryPage
@@ -297,9 +297,9 @@ class StatementAdmin(ClosingPages, SummaryPage, ArchivePage, ReadOnlyAdmin):
     # Columns
 
     @display(description=_("period"), ordering="period_end")
-    def period(self, statement: Statement) -> str:
+    def period(self, statement: Statement) -> SafeString:
         """Its days."""
-        return period_text(statement)
+        return period_shown(statement)
 
     @display(description=_("kind"), label=KIND_COLOURS)
     def kind_badge(self, statement: Statement) -> tuple[str, type_of_text]:

@@ -11,14 +11,19 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def read_day(text: str) -> date | None:
-    """The day of ``YYYY-MM-DD`` from the year 2000 on; None for any other text.
+    """The day of ``YYYY-MM-DD`` from the year 2000 on; None for any other text."""
+    day = read_any_day(text)
+    return day if day is not None and day.year in YEARS else None
+
+
+def read_any_day(text: str) -> date | None:
+    """The day of ``YYYY-MM-DD``; None for any other text.
 
     Python reads weeks and digits of any script, too; the contract is narrower.
     """
     if not DAY.fullmatch(text):
         return None
     try:
-        day = date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
         return None
-    return day if day.year in YEARS else None

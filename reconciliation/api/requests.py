@@ -12,6 +12,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from openplatform.core import errors
 from openplatform.core.api.fields import (
+    TOO_LONG_BY,
     CodedChoiceField,
     CodeField,
     RequestSerializer,
@@ -20,7 +21,7 @@ from openplatform.core.api.fields import (
 )
 from openplatform.core.api.parsers import parse_json
 from openplatform.core.errors import DomainError, Refusal
-from reconciliation.api.days import read_day
+from reconciliation.api.days import read_any_day
 from reconciliation.comparing.heads import FIELDS, MAX_HEAD
 from reconciliation.models import Invoice, InvoiceTitle
 from reconciliation.services.titles import MAX_LENGTHS, MAX_NAME
@@ -28,16 +29,17 @@ from reconciliation.services.titles import MAX_LENGTHS, MAX_NAME
 MAX_NUMBER = 24  # of those that we give out
 ORDER_OR_STATEMENT = _("An invoice is for one order or for one statement")
 NO_OBJECT = _("A JSON object is expected here")
+NO_DATE = _("A date is written as YYYY-MM-DD")
 
 
 @extend_schema_field({"type": "string", "format": "date"})
 class DayField(serializers.Field[date, Any, str, Any]):
-    """A date from the year 2000 on: ``"2026-10-01"``."""
+    """A date: ``"2026-10-01"``. Years out of bounds the service refuses, and tells the bounds."""
 
-    default_error_messages = {"invalid": errors.FieldInvalid.title}
+    default_error_messages = {"invalid": NO_DATE}
 
     def to_internal_value(self, data: Any) -> date:
-        day = read_day(data) if isinstance(data, str) else None
+        day = read_any_day(data) if isinstance(data, str) else None
         if day is None:
             self.fail("invalid")
         return day
@@ -51,14 +53,16 @@ class CreateStatementRequest(RequestSerializer):
 
 
 class ColumnsRequest(RequestSerializer):
-    """Which column of the file is what, by its name in the head."""
+    """Which column of the file is what, by its name in the head, which the service refuses
+    when it is empty.
+    """
 
-    merchant_order_no = TextField(max_length=MAX_HEAD, required=False)
-    kind = TextField(max_length=MAX_HEAD, required=False)
-    amount = TextField(max_length=MAX_HEAD, required=False)
-    at = TextField(max_length=MAX_HEAD, required=False)
-    status = TextField(max_length=MAX_HEAD, required=False)
-    merchant_aftersale_no = TextField(max_length=MAX_HEAD, required=False)
+    merchant_order_no = TextField(max_length=MAX_HEAD, required=False, allow_blank=True)
+    kind = TextField(max_length=MAX_HEAD, required=False, allow_blank=True)
+    amount = TextField(max_length=MAX_HEAD, required=False, allow_blank=True)
+    at = TextField(max_length=MAX_HEAD, required=False, allow_blank=True)
+    status = TextField(max_length=MAX_HEAD, required=False, allow_blank=True)
+    merchant_aftersale_no = TextField(max_length=MAX_HEAD, required=False, allow_blank=True)
 
 
 COLUMNS_REQUEST = ColumnsRequest()
@@ -105,22 +109,31 @@ class CreateReconciliationRequest(RequestSerializer):
     )
 
 
+class MeasuredField(TextField):
+    """A text whose refusal tells the ``maximum`` when it is too long."""
+
+    def run_validators(self, value: str) -> None:
+        """Of the length alone: what is hidden was looked for before."""
+        if self.max_length is not None and len(value) > self.max_length:
+            raise ValidationError(str(self.max_length), TOO_LONG_BY)
+
+
 class CreateInvoiceTitleRequest(RequestSerializer):
     """``POST /invoice-titles``."""
 
     kind = CodedChoiceField(choices=InvoiceTitle.Kind.choices)
-    name = TextField(max_length=MAX_NAME, help_text="2 to 100 characters")
+    name = MeasuredField(max_length=MAX_NAME, help_text="2 to 100 characters")
     tax_number = CodeField(
         max_length=20,
         required=False,
         help_text="Of a company: a unified social credit code, whose last character checks the"
         " others, or a number of 15",
     )
-    address = TextField(max_length=MAX_LENGTHS["address"], required=False)
-    phone = TextField(max_length=MAX_LENGTHS["phone"], required=False)
-    bank_name = TextField(max_length=MAX_LENGTHS["bank_name"], required=False)
-    bank_account = TextField(max_length=MAX_LENGTHS["bank_account"], required=False)
-    email = TextField(max_length=MAX_LENGTHS["email"], required=False)
+    address = MeasuredField(max_length=MAX_LENGTHS["address"], required=False)
+    phone = MeasuredField(max_length=MAX_LENGTHS["phone"], required=False)
+    bank_name = MeasuredField(max_length=MAX_LENGTHS["bank_name"], required=False)
+    bank_account = MeasuredField(max_length=MAX_LENGTHS["bank_account"], required=False)
+    email = MeasuredField(max_length=MAX_LENGTHS["email"], required=False)
 
 
 class CreateInvoiceRequest(RequestSerializer):

@@ -125,6 +125,10 @@ class Causes:
             "zone": PLATFORM_ZONE.key,
         }
         self._spans: dict[int, Sequence[PriceSpan]] = {}
+        # By order: refunds that a row of theirs has within it, so that they lack them beside it.
+        # Outcomes come by kind, payments before refunds, and the differing ones of a document
+        # before what is missing.
+        self._within: dict[str, list[Decimal]] = {}
 
     def find(self, outcomes: Sequence[Outcome]) -> None:
         """Set the cause of each that has one, and the documents that show it."""
@@ -149,12 +153,15 @@ class Causes:
             assert ours is not None  # noqa: S101
             order = orders.get(ours.order_no)
             refund = parts.get(ours.document_no)
+            if outcome.cause:
+                continue
             if theirs.amount == -ours.amount:
                 outcome.cause = C.SIGN
             elif _is_freight(theirs.amount, ours, order, refund):
                 outcome.cause = C.FREIGHT
-            elif _is_partial_refund(theirs.amount, ours, order, refund):
+            elif (within := _refunds_within(theirs.amount, ours, order, refund)) is not None:
                 outcome.cause = C.PARTIAL_REFUND
+                self._within.setdefault(ours.order_no, []).extend(within)
             elif abs(theirs.amount - ours.amount) <= CENT * max(
                 order.line_count if order else 1, 1
             ):
@@ -230,7 +237,7 @@ class Causes:
             self._find_documents(of_documents)
 
     def _find_orders(self, outcomes: Sequence[Outcome]) -> None:
-        numbers = sorted({o.theirs.merchant_order_no for o in outcomes if o.theirs})
+        numbers = sorted({o.theirs.key for o in outcomes if o.theirs})
         orders = {
             row[0]: row[1:]
             for row in _rows(ORDERS_BY_MERCHANT_NO, {**self._parameters, "numbers": numbers})
@@ -246,11 +253,13 @@ class Causes:
         for outcome in outcomes:
             theirs = outcome.theirs
             assert theirs is not None  # noqa: S101 - a row that is missing here is theirs
-            if theirs.merchant_order_no not in orders:
+            if theirs.key not in orders:
                 outcome.cause = C.UNKNOWN_ORDER
                 continue
-            order_no, status, is_paid = orders[theirs.merchant_order_no]
+            order_no, status, is_paid = orders[theirs.key]
             outcome.order_no, outcome.our_state = order_no, status
+            if outcome.cause != "":
+                continue
             entries = elsewhere[theirs.kind, order_no]
             if theirs.merchant_aftersale_no:
                 entries = [
@@ -322,7 +331,9 @@ class Causes:
     def _find_missing_there(self, outcomes: Sequence[Outcome]) -> None:
         if not outcomes:
             return
-        known: Callable[[Ours], set[str]] = lambda entry: {entry.merchant_order_no, entry.key}  # noqa: E731
+        known: Callable[[Ours], set[str]] = lambda entry: {  # noqa: E731
+            entry.merchant_order_no, entry.order_no, entry.key,
+        }  # fmt: skip
         numbers = sorted({number for o in outcomes if o.ours for number in known(o.ours)} - {""})
         told = {
             tuple(row) for row in _rows(TOLD_ELSEWHERE, {**self._parameters, "numbers": numbers})
@@ -330,7 +341,13 @@ class Causes:
         for outcome in outcomes:
             entry = outcome.ours
             assert entry is not None  # noqa: S101 - an entry that is missing there is ours
-            if any((entry.kind, number, entry.amount) in told for number in known(entry)):
+            within = self._within.get(entry.order_no, []) if entry.kind == "refund" else []
+            if outcome.cause:
+                continue
+            if entry.amount in within:
+                within.remove(entry.amount)
+                outcome.cause = C.PARTIAL_REFUND
+            elif any((entry.kind, number, entry.amount) in told for number in known(entry)):
                 outcome.cause = C.PERIOD_BOUNDARY
 
 
@@ -348,26 +365,31 @@ def _is_freight(
     return difference in freights - {ZERO}
 
 
-def _is_partial_refund(
+def _refunds_within(
     their_amount: Decimal, ours: Ours, order: _Order | None, refund: _Parts | None
-) -> bool:
-    """Whether they took refunds off the payment, or booked a refund whole that we made in parts, or
-    a part of one that we made whole.
+) -> Sequence[Decimal] | None:
+    """The other refunds that their amount has within it: they took refunds off the payment, or
+    booked a refund whole that we made in parts. None of them where they booked a part of one that
+    we made whole; None where it is nothing of the sort.
     """
     if order is None:
-        return False
+        return None
     if ours.kind == "order_payment":
-        net = {ours.amount + amount for amount in order.refunds}
-        total = ours.amount
         for amount in order.refunds:
-            total += amount
-            net.add(total)
-        return their_amount in net
-    if ours.kind == "refund":
-        whole = {order.total_amount, sum(order.refunds, ZERO)}
-        parts = set(refund.line_amounts) if refund and len(refund.line_amounts) > 1 else set()
-        return their_amount in whole | parts
-    return False
+            if their_amount == ours.amount + amount:
+                return [amount]
+        for count in range(2, len(order.refunds) + 1):
+            if their_amount == ours.amount + sum(order.refunds[:count], ZERO):
+                return order.refunds[:count]
+        return None
+    if ours.kind != "refund":
+        return None
+    if their_amount in {order.total_amount, sum(order.refunds, ZERO)}:
+        others = list(order.refunds)
+        others.remove(ours.amount)
+        return others
+    parts = set(refund.line_amounts) if refund and len(refund.line_amounts) > 1 else set()
+    return [] if their_amount in parts else None
 
 
 def _price_at(spans: Sequence[PriceSpan], moment: datetime) -> Decimal | None:

@@ -25,7 +25,7 @@ DETAILS = frozenset({"order_line", "order_freight"})
 KINDS: Mapping[str, str] = {
     **{kind.value: kind.value for kind in K},
     **{kind.value.replace("_", " "): kind.value for kind in K},
-    **dict.fromkeys(("topup", "deposit", "充值", "入金", "存款", "预存"), K.TOP_UP.value),
+    **dict.fromkeys(("topup", "top-up", "deposit", "充值", "入金", "存款", "预存"), K.TOP_UP.value),
     **dict.fromkeys(
         ("payment", "order", "purchase", "订单支付", "订单付款", "支付", "付款", "扣款", "订单扣款",
          "消费", "采购"),
@@ -85,7 +85,9 @@ TIME_COMPACT = re.compile(r"[T ]?(\d{2})(\d{2})(\d{2})?", re.ASCII)
 MONTHS = 12
 
 _NOT_AN_AMOUNT = _("An amount is written as -1,234.50, with at most two decimals")
-_NO_DAY = _("A day is written as 2026-01-31, 2026/1/31, 2026.01.31, 20260131 or 2026年1月31日")
+_NO_DAY = _(
+    "A day is written as YYYY-MM-DD (2026-01-31), 2026/1/31, 2026.01.31, 20260131 or 2026年1月31日"
+)
 _parse_number = text_of(MAX_NUMBER)
 _parse_state = text_of(MAX_STATE)
 

@@ -13,7 +13,7 @@ from orders.states import ORDER_TRANSITIONS, OrderStatus
 from reconciliation.comparing.cells import MOVED
 from reconciliation.models import ReconciliationRow
 
-R = ReconciliationRow.Result
+R, C = ReconciliationRow.Result, ReconciliationRow.Cause
 # Whose entry stands in the ledger was paid, whatever it was called while it waited.
 NEVER_BOOKED = frozenset({"pending_payment"})
 # Theirs and ours that say the same of what was moved.
@@ -62,7 +62,7 @@ class Ours(NamedTuple):
 @dataclass(slots=True)
 class Outcome:
     """A row of the report. ``beside`` is an entry that explains a row it is not held against: the
-    one that a duplicate repeats, or one of another period.
+    one that a duplicate repeats, one of another period, or a refund of which the row is a part.
     """
 
     result: str
@@ -83,6 +83,8 @@ def match_group(theirs: Sequence[Theirs], ours: Sequence[Ours]) -> Iterator[Outc
     3. What is left on both sides pairs in the same order of preference: the amounts differ.
     4. A row left over now that equals a matched one repeats it; any other is missing here.
     5. An entry left over is missing there.
+    6. Refunds that differ, and what is left over beside them, are the same refunds in other parts
+       when both sides come to the same.
 
     :param theirs: by their place in the file.
     :param ours: by their number.
@@ -90,7 +92,10 @@ def match_group(theirs: Sequence[Theirs], ours: Sequence[Ours]) -> Iterator[Outc
     if len(theirs) == len(ours) == 1 and _are_alike(theirs[0], ours[0]):  # as most groups are
         yield _agreed(theirs[0], ours[0])
         return
-    group = _Group(theirs, ours)
+    yield from _explained(list(_match_each(_Group(theirs, ours))))
+
+
+def _match_each(group: _Group) -> Iterator[Outcome]:
     yield from group.pair(lambda t: (t.merchant_aftersale_no, t.amount), _claim_and_amount, _agreed)
     yield from group.pair(lambda t: t.amount, lambda o: o.amount, _agreed, strict=False)
     yield from group.repeated(only_claims=True)
@@ -103,6 +108,22 @@ def match_group(theirs: Sequence[Theirs], ours: Sequence[Ours]) -> Iterator[Outc
         yield Outcome(R.MISSING_HERE, theirs=left)
     for entry in group.ours.values():
         yield Outcome(R.MISSING_THERE, ours=entry)
+
+
+def _explained(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """The same, with the cause of step 6."""
+    differing = [o for o in outcomes if o.result == R.AMOUNT_DIFFERS]
+    if not differing or differing[0].ours is None or differing[0].ours.kind != "refund":
+        return outcomes
+    left = [o for o in outcomes if o.result in {R.MISSING_HERE, R.MISSING_THERE}]
+    their_sum = sum(o.theirs.amount for o in (*differing, *left) if o.theirs)
+    our_sum = sum(o.ours.amount for o in (*differing, *left) if o.ours)
+    if their_sum == our_sum:
+        for outcome in (*differing, *left):
+            outcome.cause = C.PARTIAL_REFUND
+            if outcome.ours is None:
+                outcome.beside = differing[0].ours
+    return outcomes
 
 
 class _Group:

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 from django.utils.translation import gettext as _
 
 from openplatform.core import errors
-from openplatform.imports.errors import CellInvalid, Faults
+from openplatform.imports.errors import IN_NO_TEXT, CellInvalid, Faults, printable
 from openplatform.imports.readers import (
     MERGED,
+    UNCOMPUTED,
     UTF_8,
     Cells,
     TextForm,
@@ -30,10 +31,13 @@ from openplatform.imports.readers import (
 )
 from reconciliation.comparing import cells as parsing
 from reconciliation.comparing.heads import FIELDS, MAX_HEAD, Head, HeadUnclear, find_head
+from reconciliation.comparing.own_files import list_own_kinds
 
 MAX_ROWS = 200_000
 HEAD_WITHIN = 50  # rows: titles, and the head block of our own statements, stand above it
 LOOKED_AT = 1 << 16  # bytes, for how a text is written
+# Those of little-endian UTF-32 begin as the mark of UTF-16 does.
+UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 UTF_16 = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
 GB18030 = "gb18030"
 NEVER_WRITTEN = frozenset({"Co", "Cn"})  # what other encodings turn into, read as GB 18030
@@ -61,7 +65,7 @@ class TheirRow:
 
 class MerchantFile:
     """A file that is read once, row by row. ``head`` is there once the first row came, or all of
-    them went by.
+    them went by. Of a workbook it is the first sheet in whose first rows the columns are found.
     """
 
     def __init__(
@@ -85,10 +89,13 @@ class MerchantFile:
         faults = Faults()
         form = find_form(self._path)
         count = 0
-        with closing(read_rows(self._path, form=form, shows_merged=True)) as lines:
+        with closing(read_rows(self._path, form=form, shows_merged=True, all_sheets=True)) as lines:
             head = self.head = self._find_head(lines, faults)
+            own_kinds = list_own_kinds(head.cells)
             for number, line in lines:
-                row = _read_row(number, line, head, faults)
+                if number <= head.row:  # the next sheet
+                    break
+                row = _read_row(number, line, head, own_kinds, faults)
                 if faults.count > MAX_TOLD_FAULTS:
                     break
                 if row is None:
@@ -101,15 +108,22 @@ class MerchantFile:
         faults.refuse()
 
     def _find_head(self, lines: Iterator[Cells], faults: Faults) -> Head:
-        for number, line in islice(lines, HEAD_WITHIN):
-            cells = [_unmerged(cell) for cell in line]
+        has_sheets = is_workbook(self._path)
+        for number, line in lines:
+            if number > HEAD_WITHIN:
+                if has_sheets:
+                    continue
+                break
+            cells = [_shown(cell) for cell in line]
             try:
                 head = find_head(number, cells, given=self._given, remembered=self._remembered)
             except HeadUnclear as unclear:
+                _require_text(number, cells, faults)
                 faults.add(number, unclear.column[:MAX_HEAD], unclear.text, errors.FieldInvalid)
                 faults.refuse()
             else:
                 if head is not None:
+                    _require_text(number, cells, faults)
                     return head
         if self._given is None:
             text = _(
@@ -124,6 +138,18 @@ class MerchantFile:
         raise AssertionError("unreachable")
 
 
+def _require_text(number: int, cells: Sequence[str], faults: Faults) -> None:
+    """Of a head, which is kept and shown as it stands.
+
+    :raises ImportRefused: for characters that no text has.
+    """
+    for cell in cells:
+        if IN_NO_TEXT.search(cell):
+            text = _("The file has characters that no text has; save it as “CSV UTF-8” or as XLSX")
+            faults.add(number, printable(cell)[:MAX_HEAD], text, errors.StringInvalid)
+    faults.refuse()
+
+
 def read_beginning(path: Path, *, count: int) -> list[Cells]:
     """The first rows as they stand, for a page that asks which column is what.
 
@@ -131,7 +157,8 @@ def read_beginning(path: Path, *, count: int) -> list[Cells]:
     """
     with closing(read_rows(path, form=find_form(path), shows_merged=True)) as lines:
         return [
-            (number, [_unmerged(cell) for cell in line]) for number, line in islice(lines, count)
+            (number, [printable(_shown(cell)) for cell in line])
+            for number, line in islice(lines, count)
         ]
 
 
@@ -146,30 +173,35 @@ def find_form(path: Path) -> TextForm:
         return TextForm()
     with path.open("rb") as stream:
         beginning = stream.read(LOOKED_AT)
-    encoding = _encoding_of(path, beginning)
+    encoding, is_last_guess = _encoding_of(path, beginning)
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         text = decoder.decode(beginning).lstrip("\ufeff")
     except UnicodeDecodeError:  # the reader tells in which row
         text = ""
-    return TextForm(encoding, _delimiter_of(text))
+    return TextForm(encoding, _delimiter_of(text), is_last_guess)
 
 
-def _encoding_of(path: Path, beginning: bytes) -> str:
+def _encoding_of(path: Path, beginning: bytes) -> tuple[str, bool]:
+    """The encoding, and whether it is but the last guess: no other one fits, nor does this."""
+    if beginning.startswith(UTF_32):
+        raise refused(1, _("The file is text in UTF-32; save it as “CSV UTF-8” or as XLSX"))
     if beginning.startswith(tuple(UTF_16.values())):
-        return "utf-16"
+        return "utf-16", False
     if beginning.startswith(codecs.BOM_UTF8):
-        return UTF_8
+        return UTF_8, False
     if b"\0" in beginning:
         # Digits and Latin letters have a zero behind them, or in front: never both in UTF-16.
         if b"\0" not in beginning[::2]:
-            return "utf-16-le"
+            return "utf-16-le", False
         if b"\0" not in beginning[1::2]:
-            return "utf-16-be"
+            return "utf-16-be", False
         raise refused(1, _("The file is neither text nor a workbook; save it as “CSV UTF-8”"))
-    if _decodes(path, UTF_8) or not _decodes(path, GB18030):
-        return UTF_8  # the reader tells where it is not
-    return GB18030
+    if _decodes(path, UTF_8):
+        return UTF_8, False
+    if _decodes(path, GB18030):
+        return GB18030, False
+    return UTF_8, True  # the reader tells where it is not
 
 
 def _decodes(path: Path, encoding: str) -> bool:
@@ -199,9 +231,18 @@ def _delimiter_of(text: str) -> str:
     return max(DELIMITERS, key=width)
 
 
-def _read_row(number: int, line: Sequence[str], head: Head, faults: Faults) -> TheirRow | None:
-    """None for a row that is no movement, and for one with faults."""
-    if not any(line) or _adds_up_others(line, head):
+def _read_row(
+    number: int,
+    line: Sequence[str],
+    head: Head,
+    own_kinds: Mapping[str, str],
+    faults: Faults,
+) -> TheirRow | None:
+    """None for a row that is no movement, and for one with faults.
+
+    :param own_kinds: what kinds are called in a file that we made ourselves.
+    """
+    if _is_blank(line, head) or _adds_up_others(line, head):
         return None
     before = faults.count
     given = {field: _cell(line, head.places.get(field)) for field in FIELDS}
@@ -211,6 +252,13 @@ def _read_row(number: int, line: Sequence[str], head: Head, faults: Faults) -> T
         cell = cells[field]
         column = head.columns.get(field, field)
         try:
+            if cell == UNCOMPUTED:
+                raise CellInvalid(
+                    _(
+                        "The cell has a formula without a stored value; open the file in a"
+                        " spreadsheet program and save it"
+                    )
+                )
             if not cell:
                 if required:
                     raise CellInvalid(error=errors.FieldRequired)
@@ -220,7 +268,7 @@ def _read_row(number: int, line: Sequence[str], head: Head, faults: Faults) -> T
             faults.add(number, column, invalid.text, invalid.error)
             return None
 
-    kind = read("kind", parsing.parse_kind, required=True)
+    kind = read("kind", lambda text: parsing.parse_kind(own_kinds.get(text, text)), required=True)
     if kind in parsing.DETAILS:
         return None
     if given["amount"].startswith(MERGED):
@@ -245,9 +293,16 @@ def _read_row(number: int, line: Sequence[str], head: Head, faults: Faults) -> T
 
 def _adds_up_others(line: Sequence[str], head: Head) -> bool:
     """Whether the row is a total: it says so in its first words, and names no kind."""
-    first = next(cell for cell in map(_unmerged, line) if cell)
-    kind = _unmerged(_cell(line, head.places["kind"]))
+    first = next((cell for cell in map(_shown, line) if cell), "")
+    kind = _shown(_cell(line, head.places["kind"]))
     return parsing.is_total(first) and (not kind or parsing.is_total(kind))
+
+
+def _is_blank(line: Sequence[str], head: Head) -> bool:
+    """Formulas that were never computed count where a column of ours is."""
+    return not any(_shown(cell) for cell in line) and not any(
+        _cell(line, place) for place in head.places.values()
+    )
 
 
 def _cell(line: Sequence[str], place: int | None) -> str:
@@ -256,3 +311,7 @@ def _cell(line: Sequence[str], place: int | None) -> str:
 
 def _unmerged(cell: str) -> str:
     return cell.removeprefix(MERGED)
+
+
+def _shown(cell: str) -> str:
+    return "" if cell == UNCOMPUTED else _unmerged(cell)

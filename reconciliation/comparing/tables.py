@@ -38,6 +38,18 @@ BY_NUMBER = """
     ) known
     WHERE theirs.kind = known.kind AND theirs.merchant_order_no = known.number
 """
+# An order that goes by our number, unless it is the number that the merchant gave to another.
+BY_OUR_NUMBER = """
+    UPDATE pg_temp.reconciliation_theirs theirs SET key = own_order.merchant_order_no
+    FROM orders_order own_order
+    WHERE own_order.partner_id = %(partner_id)s AND own_order.order_no = theirs.merchant_order_no
+        AND NOT theirs.kind = ANY(%(kinds)s::text[])
+        AND NOT EXISTS (
+            SELECT FROM orders_order named
+            WHERE named.partner_id = %(partner_id)s
+                AND named.merchant_order_no = theirs.merchant_order_no
+        )
+"""
 BY_AMOUNT = """
     WITH their_open AS (
         SELECT file_row, kind, amount, {their_day} AS day,

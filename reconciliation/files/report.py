@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import xlsxwriter
 from django.core.files.storage import default_storage
@@ -38,10 +39,12 @@ STATES: Mapping[str, type_of_text] = {
     **{state.value: state.label for state in OrderStatus},
 }
 TEXT, NUMBER, AMOUNT, TIME = "text", "number", "amount", "time"
+Value = TypeVar("Value")
+EXPLAINED_BY = 21  # its place among the columns
 
 
 def captions() -> list[tuple[str, str, int]]:
-    """Of the columns of rows: name, form, width."""
+    """Of the columns of rows, in the order of :func:`_values`: name, form, width."""
     return [
         (_("No."), NUMBER, 8),
         (_("Row of the file"), NUMBER, 12),
@@ -69,13 +72,17 @@ def captions() -> list[tuple[str, str, int]]:
     ]
 
 
-def write_report(reconciliation: Reconciliation, path: Path, language: str) -> None:
+def write_report(
+    reconciliation: Reconciliation, path: Path, language: str, *, names_staff: bool = False
+) -> None:
     """The workbook of a report that is ready, at ``path``.
 
     Up to 5,000 rows it is written anew, with the explanations that there are by now. A longer one
     is the file that the worker wrote once, in which there are none yet.
 
     :param language: ``zh-hans`` or ``en``.
+    :param names_staff: whether it tells who explained a row, which is not for merchants; the
+        worker's file never does.
     :raises ReconciliationNotReady: while the worker is writing it.
     """
     kept = reconciliation.report_files.get(language)
@@ -85,7 +92,7 @@ def write_report(reconciliation: Reconciliation, path: Path, language: str) -> N
     elif reconciliation.files_due_at is not None or row_count_of(reconciliation) > MADE_WHEN_ASKED:
         raise ReconciliationNotReady(_("The file of the report is being written"))
     else:
-        make_workbook(reconciliation, path, language)
+        make_workbook(reconciliation, path, language, names_staff=names_staff)
 
 
 def row_count_of(reconciliation: Reconciliation) -> int:
@@ -93,10 +100,12 @@ def row_count_of(reconciliation: Reconciliation) -> int:
     return sum(result["count"] for result in reconciliation.results.values())
 
 
-def make_workbook(reconciliation: Reconciliation, path: Path, language: str) -> None:
+def make_workbook(
+    reconciliation: Reconciliation, path: Path, language: str, *, names_staff: bool = False
+) -> None:
     """The same, from its rows."""
     with translation.override(language):
-        book = _Workbook(path)
+        book = _Workbook(path, names_staff=names_staff)
         book.write_summary(reconciliation)
         rows = ReconciliationRow.objects.filter(reconciliation=reconciliation).order_by("position")
         book.write_rows(
@@ -109,7 +118,8 @@ def make_workbook(reconciliation: Reconciliation, path: Path, language: str) -> 
 class _Workbook:
     """A file with little memory: rows leave it as they come."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, names_staff: bool) -> None:
+        self._left_out = frozenset[int]() if names_staff else frozenset({EXPLAINED_BY})
         self._book = xlsxwriter.Workbook(
             str(path),
             {
@@ -177,7 +187,7 @@ class _Workbook:
 
     def write_rows(self, name: str, rows: QuerySet[ReconciliationRow]) -> None:
         """Rows under captions, on as many sheets as they need."""
-        columns = captions()
+        columns = self._shown_of(captions())
         labels = {
             "result": {choice.value: str(choice.label) for choice in R},
             "cause": {choice.value: str(choice.label) for choice in ReconciliationRow.Cause},
@@ -197,7 +207,7 @@ class _Workbook:
             if at % CHUNK == 0:
                 note_progress()
             assert sheet is not None  # noqa: S101 - the first row made it
-            for column, value in enumerate(_values(row, labels)):
+            for column, value in enumerate(self._shown_of(_values(row, labels))):
                 match columns[column][1], value:
                     case (_form, None | ""):
                         continue
@@ -211,6 +221,9 @@ class _Workbook:
                         sheet.write_string(at, column, value)
         if sheet is None:
             self._sheet(name, columns)
+
+    def _shown_of(self, row: list[Value]) -> list[Value]:
+        return [value for column, value in enumerate(row) if column not in self._left_out]
 
     def _sheet(
         self, name: str, columns: list[tuple[str, str, int]]

@@ -60,7 +60,8 @@ class Workbook:
         self._rate = self._book.add_format({"num_format": RATE})
         self._time = self._book.add_format({"num_format": TIME, "align": "left"})
         self._date = self._book.add_format({"num_format": DATE, "align": "left"})
-        self._bold = self._book.add_format({"bold": True})
+        self._wrapped = self._book.add_format({"text_wrap": True, "valign": "top"})
+        self._name = self._book.add_format({"bold": True, "valign": "top"})
         self._caption = self._book.add_format({"bold": True, "bottom": 1, "bg_color": "#E8EEF4"})
         self._captions = [str(CAPTIONS[column]) for column in COLUMNS]
         self._kinds = {kind: str(title) for kind, title in KINDS.items()}
@@ -75,7 +76,7 @@ class Workbook:
         for column, width in enumerate(HEAD_WIDTHS):
             sheet.set_column(column, column, width)
         for position, (name, value) in enumerate(head.lines()):
-            sheet.write_string(position, 0, str(name), self._bold)
+            sheet.write_string(position, 0, str(name), self._name)
             match value:
                 case datetime():
                     sheet.write_number(position, 1, _serial_of(value), self._time)
@@ -86,7 +87,7 @@ class Workbook:
                 case int():
                     sheet.write_number(position, 1, value, self._quantity)
                 case _:
-                    sheet.write_string(position, 1, value)
+                    sheet.write_string(position, 1, value, self._wrapped)
 
     def _next_sheet(self) -> Worksheet:
         self._sheets += 1

@@ -24,6 +24,7 @@ from accounts.models import Partner
 from openplatform.connectors.models import Provider
 from openplatform.connectors.services.invoicing import list_invoice_providers
 from openplatform.core.errors import FieldRequired
+from openplatform.core.uploads.documents import PDF_START
 from openplatform.core.uploads.files import ReceivedFile, safe_filename
 from openplatform.core.visible_text import require_visible
 from reconciliation.models import Invoice, InvoiceTitle
@@ -78,7 +79,10 @@ class IssueForm(VersionForm):
             raise ValidationError(
                 _("At most %(limit)d MB") % {"limit": settings.UPLOAD_LIMIT // 1024**2}
             )
-        return ReceivedFile(file.read(), safe_filename(file.name or ""))
+        content = file.read()
+        if not content.startswith(PDF_START):
+            raise ValidationError(_("This file is not a PDF"))
+        return ReceivedFile(content, safe_filename(file.name or ""))
 
 
 class CancelForm(VersionForm):
@@ -161,7 +165,10 @@ class TitleForm(forms.Form):
     )
     name = _text_field(_("Name"), MAX_NAME, min_length=MIN_NAME)
     tax_number = _text_field(
-        _("Tax number"), MAX_FISCAL, required=False, help_text=_("Needed of a company")
+        _("Tax number"),
+        MAX_FISCAL,
+        required=False,
+        help_text=_("Companies need one; individuals have none"),
     )
     address = _text_field(
         _("Address"),

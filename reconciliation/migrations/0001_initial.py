@@ -170,7 +170,6 @@ class Migration(migrations.Migration):
                     "provider",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Nobody: finance sent the file",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -248,7 +247,10 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("title_id", models.CharField(max_length=24, unique=True, verbose_name="title id")),
+                (
+                    "title_id",
+                    models.CharField(max_length=24, unique=True, verbose_name="title number"),
+                ),
                 (
                     "kind",
                     models.CharField(
@@ -262,7 +264,7 @@ class Migration(migrations.Migration):
                     "tax_number",
                     models.CharField(
                         blank=True,
-                        help_text="Of a company",
+                        help_text="Companies only",
                         max_length=20,
                         verbose_name="tax number",
                     ),
@@ -460,8 +462,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "reconciliation",
-                "verbose_name_plural": "reconciliations",
+                "verbose_name": "comparison",
+                "verbose_name_plural": "comparisons",
                 "ordering": ("-id",),
             },
         ),
@@ -593,13 +595,13 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="rows",
                         to="reconciliation.reconciliation",
-                        verbose_name="reconciliation",
+                        verbose_name="comparison",
                     ),
                 ),
             ],
             options={
-                "verbose_name": "row of a reconciliation",
-                "verbose_name_plural": "rows of reconciliations",
+                "verbose_name": "row of a comparison",
+                "verbose_name_plural": "rows of comparisons",
                 "ordering": ("reconciliation", "position"),
             },
         ),

@@ -97,8 +97,8 @@ class Reconciliation(Paper):
     )
 
     class Meta:
-        verbose_name = _("reconciliation")
-        verbose_name_plural = _("reconciliations")
+        verbose_name = _("comparison")
+        verbose_name_plural = _("comparisons")
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(
@@ -159,7 +159,7 @@ class ReconciliationRow(models.Model):
         models.CASCADE,
         db_index=False,
         related_name="rows",
-        verbose_name=_("reconciliation"),
+        verbose_name=_("comparison"),
     )
     position = models.PositiveIntegerField(
         _("position"), help_text=_("Counts the rows of the report")
@@ -189,8 +189,8 @@ class ReconciliationRow(models.Model):
     resolved_at = models.DateTimeField(_("resolved at"), null=True)
 
     class Meta:
-        verbose_name = _("row of a reconciliation")
-        verbose_name_plural = _("rows of reconciliations")
+        verbose_name = _("row of a comparison")
+        verbose_name_plural = _("rows of comparisons")
         ordering = ("reconciliation", "position")
         constraints = [
             models.UniqueConstraint(

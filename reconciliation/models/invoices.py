@@ -20,7 +20,7 @@ class InvoiceTitle(models.Model):
         COMPANY = "company", _("Company")
         INDIVIDUAL = "individual", _("Individual")
 
-    title_id = models.CharField(_("title id"), max_length=24, unique=True)
+    title_id = models.CharField(_("title number"), max_length=24, unique=True)
     partner = models.ForeignKey(
         "accounts.Partner",
         models.PROTECT,
@@ -31,7 +31,7 @@ class InvoiceTitle(models.Model):
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     name = models.CharField(_("name"), max_length=120)
     tax_number = models.CharField(
-        _("tax number"), max_length=20, blank=True, help_text=_("Of a company")
+        _("tax number"), max_length=20, blank=True, help_text=_("Companies only")
     )
     address = models.CharField(_("address"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=32, blank=True)
@@ -133,7 +133,6 @@ class Invoice(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("issued through"),
-        help_text=_("Nobody: finance sent the file"),
     )
     due_at = models.DateTimeField(
         _("provider asked next"), null=True, help_text=_("Or until when a worker is asking it")

@@ -74,9 +74,7 @@ def get_ready_reconciliation(*, partner_id: int, reconciliation_no: str) -> Reco
 def _not_ready(status: str) -> ReconciliationNotReady:
     if status != PaperStatus.FAILED:
         return ReconciliationNotReady(status=status)
-    failed = ReconciliationNotReady(
-        _("There is no report: it could not be made"), status=status
-    )
+    failed = ReconciliationNotReady(_("There is no report: it could not be made"), status=status)
     failed.retry_after = None  # it stays as it is
     return failed
 

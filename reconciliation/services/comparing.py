@@ -37,6 +37,7 @@ from reconciliation.comparing.tables import (
     ANALYZE,
     BY_AMOUNT,
     BY_NUMBER,
+    BY_OUR_NUMBER,
     COPY_REPORT,
     COPY_THEIRS,
     DAYS,
@@ -80,12 +81,30 @@ T = TypeVar("T")
 class Refused(Exception):
     """There is no report: the file is not to be understood, or there is nothing to hold it
     against.
+
+    :param refused: what is wrong with the file.
+    :param told: what the merchant reads where that is not the text.
     """
 
-    def __init__(self, text: str, refused: ImportRefused | None = None) -> None:
+    def __init__(
+        self, text: str, refused: ImportRefused | None = None, *, told: str | None = None
+    ) -> None:
         super().__init__(text)
         self.text = text
-        self.refused = refused
+        self._refused = refused
+        self._told = told or text
+
+    @property
+    def faults(self) -> Sequence[RowFault]:
+        """Of the file, or one of no row, so that the merchant reads in any case why."""
+        if self._refused is not None:
+            return self._refused.row_faults
+        return [RowFault(0, "", ImportRefused.code, self._told)]
+
+    @property
+    def fault_count(self) -> int:
+        """How many there are of them, those that are not kept among them."""
+        return self._refused.fault_count if self._refused is not None else 1
 
 
 class Sums(NamedTuple):
@@ -118,7 +137,10 @@ def _work(reconciliation: Reconciliation) -> None:
     with translation.override(reconciliation.language):
         try:
             if reconciliation.attempts > MAX_ATTEMPTS:
-                raise Refused(_("It was begun several times and never came to its end"))
+                raise Refused(
+                    _("It was begun several times and never came to its end"),
+                    told=_("It could not be compared; we were told of it"),
+                )
             with keep(reconciliation) as heartbeat:
                 is_there = _has_statement(reconciliation)
                 if is_there:
@@ -186,6 +208,7 @@ def _compare(reconciliation: Reconciliation, file: Path, heartbeat: Heartbeat) -
     with connection.cursor() as cursor:
         cursor.execute(MAKE_OURS, parameters)
         cursor.execute(ANALYZE)
+        cursor.execute(BY_OUR_NUMBER, parameters)
         cursor.execute(BY_NUMBER, parameters)
         for day in DAYS:
             cursor.execute(BY_AMOUNT.format(**day), parameters)
@@ -295,8 +318,8 @@ def _columns_of(outcome: Outcome) -> tuple[Any, ...]:
         entry.order_no if entry else outcome.order_no,
         entry.suborder_no if entry else "",
         entry.aftersale_no if entry else "",
-        entry.document if entry else "",
-        entry.document_no if entry else "",
+        entry.document if entry else ("order" if outcome.order_no else ""),
+        entry.document_no if entry else outcome.order_no,
     )
 
 
@@ -340,12 +363,11 @@ def _refuse(reconciliation: Reconciliation, refused: Refused) -> None:
     except LeaseLost:
         log.warning("comparison_taken_over", reconciliation=reconciliation.reconciliation_no)
         return
-    faults: Sequence[RowFault] = refused.refused.row_faults if refused.refused else []
     held.status = PaperStatus.FAILED
     held.due_at = None
     held.error = refused.text[:500]
-    held.faults = [dataclasses.asdict(fault) for fault in faults]
-    held.fault_count = refused.refused.fault_count if refused.refused else 0
+    held.faults = [dataclasses.asdict(fault) for fault in refused.faults]
+    held.fault_count = refused.fault_count
     held.save()
     log.info(
         "comparison_failed", reconciliation=held.reconciliation_no, fault_count=held.fault_count

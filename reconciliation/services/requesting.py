@@ -50,7 +50,7 @@ def request_statement(
     """The statement of a period: as it is, or to be made by a worker.
 
     :param by: a user name, ``key:op_xxxxxxxx`` for a merchant's program, or a command's name.
-    :raises FieldInvalid: for days in the wrong order, too many of them, or before the year 2000.
+    :raises FieldInvalid: for days in the wrong order, too many of them, or outside 2000 to 2999.
     :raises PeriodOpen: as long as the last day has not ended by the database's clock.
     """
     return order_statement_step(
@@ -95,8 +95,10 @@ def order_statement_step(
 def require_closed(period_start: date, period_end: date) -> None:
     """:raises FieldInvalid, PeriodOpen: unless a statement can be made of these days."""
     for pointer, day in (("/period_start", period_start), ("/period_end", period_end)):
-        if day.year not in YEARS:
+        if day.year < YEARS.start:
             raise FieldInvalid(pointer=pointer, minimum=f"{YEARS.start}-01-01")
+        if day.year >= YEARS.stop:
+            raise FieldInvalid(pointer=pointer, maximum=f"{YEARS.stop - 1}-12-31")
     if period_end < period_start:
         raise FieldInvalid(_("The period ends before it begins"), pointer="/period_end")
     if (period_end - period_start).days >= MAX_DAYS:

@@ -124,7 +124,13 @@ def _faults_of(draft: TitleDraft) -> list[DomainError]:
         )
     for name, maximum in MAX_LENGTHS.items():
         if len(getattr(draft, name)) > maximum:
-            faults.append(FieldInvalid(pointer=f"/{name}", maximum=maximum))
+            faults.append(
+                FieldInvalid(
+                    _("At most %(count)d characters") % {"count": maximum},
+                    pointer=f"/{name}",
+                    maximum=maximum,
+                )
+            )
     if draft.email:
         try:
             validate_email(draft.email)

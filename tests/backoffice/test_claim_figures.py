@@ -132,8 +132,8 @@ def test_only_one_merchant_counts_when_it_is_chosen(
     [
         ({"first": "2026-03-20", "last": "2026-03-01"}, "last"),
         ({"first": "2025-03-01", "last": "2026-03-02"}, "last"),
-        ({"first": "0001-01-01", "last": "0001-01-02"}, "__all__"),
-        ({"first": "9999-12-31", "last": "9999-12-31"}, "__all__"),
+        ({"first": "0001-01-01", "last": "2026-03-02"}, "first"),
+        ({"first": "2026-03-01", "last": "9999-12-31"}, "last"),
         ({"first": "x", "last": "2026-03-01"}, "first"),
         ({"first": "", "last": "2026-03-01"}, "first"),
         ({"partner": "nobody"}, "partner"),

@@ -15,6 +15,7 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import LedgerEntry
 from openplatform.audit.models import AuditEntry
+from openplatform.core import clock
 from orders.models import Order
 from reconciliation.models import ColumnMapping, Reconciliation
 from reconciliation.services.comparing import compare_due_file
@@ -151,7 +152,8 @@ def test_differences_are_explained_one_by_one_and_together(staff: Staff, acme: M
     report = upload(acme, FILE)
     resolve = reverse("admin:reconciliation_report_resolve", args=(report.pk,))
 
-    finance.post(resolve, {"row": ["1", "2"], "note": "They keep freight elsewhere."})
+    answer: Any = finance.post(resolve, {"row": ["1", "2"], "note": "They keep freight elsewhere."})
+    assert answer.headers["Location"] == f"{page_of(report)}?result=differences"
     finance.post(resolve, {"all": "1", "unresolved": "1", "note": "A typing error."})
     finance.post(resolve, {"row": ["1"], "note": "It matches."})
     finance.post(resolve, {"row": ["3"], "note": " "})
@@ -189,6 +191,58 @@ def test_report_is_taken_away_as_a_workbook(staff: Staff, acme: Merchant) -> Non
     assert [(entry.actor, entry.after["language"]) for entry in told] == [
         ("finance", "en"), ("finance", "zh-hans"),
     ]  # fmt: skip
+
+
+def test_faults_are_told_in_words_of_the_page(staff: Staff, acme: Merchant) -> None:
+    finance = staff(SEEING, UPLOADING, username="finance")
+    strange = upload(acme, csv_of(("M-1", "gift", "-18.00", "2026-03-02")))
+    nameless = upload(acme, b"a,b\n1,2\n")
+
+    page = finance.get(page_of(strange))
+
+    assert page.context["faults"] == [
+        (2, "kind", "The kind is one of: Top-up, Order payment, Refund, Adjustment, Withdrawal")
+    ]
+    assert "field_invalid" not in page.content.decode()
+    assert "order_payment" in strange.faults[0]["text"]  # as programs are told
+    assert finance.get(page_of(nameless)).context["faults"] == [
+        (
+            1,
+            "",
+            "No row names the columns for the merchant's order number, the kind and the amount;"
+            " say which column is what.",
+        )
+    ]
+
+
+def test_known_columns_are_told_by_their_labels(staff: Staff, acme: Merchant) -> None:
+    finance = staff(SEEING, "reconciliation.view_columnmapping", username="finance")
+    ColumnMapping.objects.create(
+        partner=acme.partner, heads=["When", "What"], columns={"at": "When", "kind": "What"},
+        updated_at=clock.now(),
+    )  # fmt: skip
+
+    page = finance.get(reverse("admin:reconciliation_columnmapping_changelist"))
+
+    assert "Time = When, Kind = What" in page.content.decode()
+    active = [
+        item["title"]
+        for group in page.context["sidebar_navigation"]
+        for item in group["items"]
+        if item.get("active")
+    ]
+    assert active == ["Comparisons"]
+
+
+def test_rows_are_asked_for_when_none_is_ticked(staff: Staff, acme: Merchant) -> None:
+    finance = staff(SEEING, EXPLAINING, username="finance")
+    report = upload(acme, FILE)
+    resolve = reverse("admin:reconciliation_report_resolve", args=(report.pk,))
+
+    page = finance.post(resolve, {"note": "Why"}, follow=True)
+
+    assert "Tick the rows that it explains, or choose all that are shown" in page.content.decode()
+    assert not report.rows.exclude(resolution="").exists()
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

@@ -135,11 +135,25 @@ def test_invoice_is_issued_on_the_page(boss: Client, requested: Invoice) -> None
     assert requested.events.order_by("-id")[0].actor == "boss"
 
 
+def test_sums_leave_out_what_is_cancelled(
+    boss: Client, requested: Invoice, merchant: Merchant
+) -> None:
+    other = ask(merchant, pay(merchant, "M-2", [("A", 1)])["order_no"])
+    Invoice.objects.filter(invoice_no=other["invoice_no"]).update(status="cancelled")
+
+    totals = boss.get(reverse(LIST)).context["totals"]
+
+    assert totals == [
+        ("Amount, without what is cancelled", requested.amount),
+        ("Tax, without what is cancelled", requested.tax_amount),
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
         ({"fiscal_number": "26-31"}, "This value is not valid"),
-        ({"file": SimpleUploadedFile("x.pdf", b"GIF89a")}, "The file cannot be read"),
+        ({"file": SimpleUploadedFile("x.pdf", b"GIF89a")}, "This file is not a PDF"),
         ({"version": 9}, "The invoice has changed since"),
         ({"issued_on": "2999-01-01"}, "This day is still to come"),
         ({"file": ""}, "This field is required"),

@@ -198,6 +198,10 @@ def test_bills_of_the_month_are_added_up(ready: Month, boss: Client) -> None:
     )
 
 
+def test_bills_are_not_known_when_a_statement_is_missing(march: Month, boss: Client) -> None:
+    assert text_of(boss.get(PAGE), "bills") == "Known once the statements of the month are there."
+
+
 def test_invoices_that_wait_may_stay_open(ready: Month, boss: Client) -> None:
     title = InvoiceTitle.objects.create(
         title_id="T-1", partner=ready.acme.partner, kind="individual", name="张三"
@@ -212,7 +216,10 @@ def test_invoices_that_wait_may_stay_open(ready: Month, boss: Client) -> None:
     response = boss.get(PAGE)
 
     assert steps_of(response)["invoices"] == "May stay open"
-    assert text_of(response, "invoices") == ("1 that was asked for in the month or before is open.")
+    assert text_of(response, "invoices") == (
+        "1 that was asked for in the month or before is open. What counts is the day on which an"
+        " invoice was asked for."
+    )
 
 
 def test_differences_without_a_note_may_stay_open(ready: Month, boss: Client) -> None:
@@ -259,7 +266,7 @@ def test_the_month_that_ended_last_opens_when_none_is_named(march: Month, boss: 
     assert response["Location"].endswith(f"/months/{month}/")
 
 
-@pytest.mark.parametrize("month", ["2026-13", "x", "0001-01", "2026-03-01"])
+@pytest.mark.parametrize("month", ["2026-13", "x", "0001-01", "2026-03-01", "2999-12"])
 def test_there_is_no_such_month(march: Month, boss: Client, month: str) -> None:
     page = reverse("admin:reconciliation_statement_one_month", args=(month,))
 
@@ -309,9 +316,12 @@ def test_month_is_closed_and_the_trail_keeps_what_stood(ready: Month, staff: Sta
 def test_month_is_closed_once(ready: Month, boss: Client) -> None:
     boss.post(CLOSE, {"note": ""})
 
-    response = boss.post(CLOSE, {"note": "again"})
+    form = boss.get(CLOSE)
+    again = boss.post(CLOSE, {"note": "again"}, follow=True)
 
-    assert response.context["form"].non_field_errors() == ["The month is closed already"]
+    assert form["Location"] == PAGE
+    assert again.redirect_chain == [(PAGE, 302)]
+    assert "2026-03 is closed already" in again.content.decode()
     assert closings() == 1
 
 

@@ -94,9 +94,9 @@ def test_list_asks_no_more_when_it_is_longer(
     for number in range(12):
         place(merchant, f"M-{number}")
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         boss.get(LIST)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         boss.get(LIST, {"q": "M-"})
 
 

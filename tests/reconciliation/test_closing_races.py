@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import BookCheck
 from openplatform.audit.models import AuditEntry
+from openplatform.core.errors import DomainError
 from reconciliation.selectors.closing import get_standing
 from reconciliation.selectors.months import Month
 from reconciliation.selectors.summary import get_summary
@@ -33,6 +34,6 @@ def test_month_is_closed_once_when_four_close_it_at_the_same_time() -> None:
         )
     )
 
-    refused = [str(outcome) for outcome in outcomes if outcome is not None]
+    refused = [str(outcome.detail) for outcome in outcomes if isinstance(outcome, DomainError)]
     assert refused == ["The month is closed already"] * 3
     assert AuditEntry.objects.filter(action="close_month", subject_id="2026-03").count() == 1

@@ -91,17 +91,17 @@ def test_invoice_is_requested_with_lines_freight_and_tax(goods: World, merchant:
         "lines": [
             {
                 "order_no": order_no, "sku": "A", "name": "商品 A", "unit": "件", "quantity": 2,
-                "unit_price": "10.00", "tax_rate": "0.1300", "amount": "20.00",
+                "unit_price": "10.00", "tax_rate": "0.13", "amount": "20.00",
                 "tax_amount": "2.30",
             },
             {
                 "order_no": order_no, "sku": "B", "name": "商品 B", "unit": None, "quantity": 3,
-                "unit_price": "3.33", "tax_rate": "0.0900", "amount": "9.99",
+                "unit_price": "3.33", "tax_rate": "0.09", "amount": "9.99",
                 "tax_amount": "0.82",
             },
             {
                 "order_no": order_no, "sku": None, "name": "运费", "unit": None, "quantity": 1,
-                "unit_price": "14.00", "tax_rate": "0.1300", "amount": "14.00",
+                "unit_price": "14.00", "tax_rate": "0.13", "amount": "14.00",
                 "tax_amount": "1.61",
             },
         ],

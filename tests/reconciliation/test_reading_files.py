@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -10,7 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
+from django.utils import translation
 
 from openplatform.imports import readers
 from openplatform.imports.errors import CellInvalid, ImportRefused
@@ -361,3 +364,92 @@ def test_beginning_is_shown_as_it_stands(tmp_path: Path) -> None:
     file.write_bytes(csv_of(ROW, head=CHINESE).decode().encode("gb18030"))
 
     assert read_beginning(file, count=1) == [(1, list(CHINESE))]
+
+
+def sheets_of(*sheets: list[list[Any]]) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for number, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"S{number}")
+        for row in rows:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+GOOD = [["订单号", "类型", "金额"], ["M-1", "退款", 5]]
+
+
+@pytest.mark.parametrize("above", [[], [["对账单"]], [["x", "y"]] * 60])
+def test_sheet_is_the_first_whose_columns_are_known(tmp_path: Path, above: list[list[Any]]) -> None:
+    other = [["订单号", "类型", "金额"], ["M-9", "退款", 9]]
+
+    rows = read(tmp_path, sheets_of(above, GOOD, other))
+
+    assert [(row.row, row.merchant_order_no) for row in rows] == [(2, "M-1")]
+
+
+def test_sheet_is_the_first_that_has_the_columns_that_were_given(tmp_path: Path) -> None:
+    columns = {"merchant_order_no": "Nr", "kind": "What", "amount": "Sum"}
+
+    rows = read(
+        tmp_path,
+        sheets_of(GOOD, [["Nr", "What", "Sum"], ["M-7", "refund", 7], []]),
+        given=columns,
+    )
+
+    assert [row.merchant_order_no for row in rows] == ["M-7"]
+
+
+def test_first_sheet_is_told_when_no_sheet_has_the_columns(tmp_path: Path) -> None:
+    assert faults(tmp_path, sheets_of([["a"]], [["b"]])) == [(1, "", "field_required")]
+
+
+def test_refused_when_all_sheets_together_are_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = sheets_of(*[[["x" * 30_000] * 4] * 20] * 5, GOOD)
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    bounds = readers.Bounds(unpacked=13_000_000)
+    assert sum(1 for _row in readers.read_rows(file, bounds=bounds)) == 20
+
+    with pytest.raises(ImportRefused) as refused:
+        list(readers.read_rows(file, bounds=readers.Bounds(unpacked=9_000_000), all_sheets=True))
+
+    assert refused.value.row_faults[0].code == "file_invalid"
+    assert sum(1 for _row in readers.read_rows(file, bounds=bounds, all_sheets=True)) == 102
+
+
+def test_formula_that_was_never_computed_is_told(tmp_path: Path) -> None:
+    content = xlsx_of(
+        ["订单号", "类型", "金额", "备注"],
+        ["M-1", "退款", "=2+3", "=A2"],
+        [None, None, None, "=A2"],
+        ["M-2", "退款", 5, "=A2"],
+        ["合计", None, "=SUM(C2:C4)", None],
+    )
+
+    with translation.override("en"), pytest.raises(ImportRefused) as refused:
+        read(tmp_path, content)
+
+    [fault] = refused.value.row_faults
+    assert (fault.row, fault.column, fault.code) == (2, "金额", "field_invalid")
+    assert fault.text.startswith("The cell has a formula without a stored value")
+
+
+def test_text_in_no_encoding_is_not_taken_for_gbk(tmp_path: Path) -> None:
+    with translation.override("en"), pytest.raises(ImportRefused) as refused:
+        read(tmp_path, b"merchant_order_no,kind,amount\nM\xff\xff,refund,1\n")
+
+    [fault] = refused.value.row_faults
+    assert (fault.row, fault.text) == (
+        2, "The file is text neither in UTF-8 nor in GB 18030; save it as “CSV UTF-8”",
+    )  # fmt: skip
+
+
+def test_freight_is_a_part_of_a_payment_in_our_own_files_alone(tmp_path: Path) -> None:
+    content = csv_of(("M-1", "运费", "-8.00"), head=CHINESE[:3])
+
+    assert faults(tmp_path, content) == [(2, "业务类型", "field_invalid")]

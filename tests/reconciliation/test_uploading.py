@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import openpyxl
 import orjson
 import pytest
 from django.core.files.storage import default_storage
@@ -23,7 +24,8 @@ from reconciliation.services.papers import MAX_ATTEMPTS
 from reconciliation.services.report_writing import write_due_report
 from reconciliation.services.resolving import Chosen, resolve_rows
 from reconciliation.services.uploading import list_report_files, list_uploaded_files, upload_file
-from tests.cast import Merchant
+from tests.cast import Merchant, World
+from tests.orders.acts import pay
 from tests.racing import race
 from tests.reconciliation.merchant_files import csv_of, results_of, upload, upload_only
 from tests.reconciliation.past import at
@@ -120,6 +122,10 @@ def test_failed_when_it_was_begun_too_often(merchant: Merchant) -> None:
     assert (report.status, report.error) == (
         "failed", "It was begun several times and never came to its end",
     )  # fmt: skip
+    text = "It could not be compared; we were told of it"
+    assert (report.fault_count, report.faults) == (
+        1, [{"row": 0, "column": "", "code": "file_invalid", "text": text}],
+    )  # fmt: skip
     assert upload_only(merchant, FILE).status == "preparing"
 
 
@@ -178,3 +184,18 @@ def test_note_is_refused_and_nothing_is_written(merchant: Merchant) -> None:
     assert resolve(positions=[7]) == "field_invalid"
     assert resolve(result="duplicate") == "field_invalid"
     assert not report.rows.exclude(resolution="").exists()
+
+
+def test_report_as_a_workbook_names_our_states_in_its_language(
+    merchant: Merchant, shop: World, tmp_path: Any
+) -> None:
+    at(merchant.partner, "2026-02-01 09:00")
+    shop.make_sku("A", price="10.00", north=50)
+    pay(merchant, "M-1")
+    at(merchant.partner, "2026-03-02 10:00")
+    report = upload(merchant, csv_of(("M-1", "order_payment", "-18.00")))
+
+    for language, told in (("en", "Paid"), ("zh-hans", "已支付")):
+        write_report(report, tmp_path / "a.xlsx", language)
+        sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[2]
+        assert sheet.cell(2, 14).value == told

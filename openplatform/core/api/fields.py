@@ -313,6 +313,7 @@ BY_DRF_CODE: dict[str, type[DomainError]] = {
 }
 CHOICE_INVALID = "invalid_choice"  # its text are the values that would do
 TOO_MANY = "too_many"  # its text is how many are taken
+TOO_LONG_BY = "too_long"  # its text is how many characters are taken
 # What DRF says of them differs from field to field; ours is one text.
 SAID_BY_TITLE = frozenset({"required", "null", "blank"})
 
@@ -331,6 +332,10 @@ def _faults(detail: Any, pointer: str) -> Iterable[DomainError]:
                     continue
                 if code == TOO_MANY:
                     yield errors.TooManyItems(pointer=pointer, maximum=int(inner))
+                    continue
+                if code == TOO_LONG_BY:
+                    told = say_too_long(maximum := int(inner))
+                    yield errors.FieldInvalid(told, pointer=pointer, maximum=maximum)
                     continue
                 detail = None if code in SAID_BY_TITLE else str(inner)
                 yield (kind or errors.FieldInvalid)(detail, pointer=pointer)

@@ -14,6 +14,7 @@ from typing import IO, Any, ClassVar, NoReturn
 
 from django.conf import settings
 from django.http import UnreadablePostError
+from django.utils.translation import gettext as _
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -217,7 +218,7 @@ def _add_field(
         if content:
             fields[name] = ReceivedFile(content, safe_filename(part.filename))
         elif part.filename:  # without a name it is what browsers send for no file chosen
-            raise FileInvalid(pointer=pointer)
+            raise FileInvalid(_("The file is empty"), pointer=pointer)
         return
     if len(content) > MAX_TEXT:
         raise FieldInvalid(pointer=pointer)

@@ -111,7 +111,7 @@ def line(
         "unit": None,
         "quantity": quantity,
         "unit_price": price,
-        "tax_rate": "0.1300",
+        "tax_rate": "0.13",
         "amount": f"{quantity * Decimal(price):.2f}",
         "tax_amount": tax_amount,
     }

@@ -96,6 +96,26 @@ def test_refused_when_the_form_is_wrong(
     assert not InvoiceTitle.objects.exists()
 
 
+@pytest.mark.parametrize(("field", "maximum"), [("name", 100), ("address", 200), ("phone", 32)])
+def test_maximum_is_told_when_a_text_is_too_long(
+    merchant: Merchant, field: str, maximum: int
+) -> None:
+    response = merchant.api.post(
+        "/invoice-titles",
+        {**FULL, field: "1" * (maximum + 1)},
+        headers={"Accept-Language": "en"},
+    )
+
+    assert response.json()["errors"] == [
+        {
+            "pointer": f"/{field}",
+            "code": "field_invalid",
+            "detail": f"At most {maximum} characters are taken here",
+            "maximum": maximum,
+        }
+    ]
+
+
 def test_refused_when_the_key_only_reads(merchant: Merchant) -> None:
     response = merchant.api_with("invoices:read").post("/invoice-titles", TITLE)
 

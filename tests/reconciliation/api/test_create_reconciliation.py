@@ -180,7 +180,7 @@ def test_columns_are_found_by_the_names_that_were_given(merchant: Merchant) -> N
         ('{"amount": "\\u0000"}', [("/columns", "string_invalid")]),
         ('{"amount": "\\ud800"}', [("/columns", "string_invalid")]),
         ('{"amount": 5}', [("/columns/amount", "field_invalid")]),
-        ('{"amount": ""}', [("/columns/amount", "field_required")]),
+        ('{"amount": ""}', [("/columns/amount", "field_invalid")]),
         ('{"amount": " a "}', [("/columns/amount", "string_invalid")]),
         (json.dumps({"amount": "x" * 201}), [("/columns/amount", "field_invalid")]),
         ('{"sum": "a"}', [("/columns/sum", "unknown_field")]),
@@ -310,3 +310,27 @@ def test_refused_when_the_key_only_reads(merchant: Merchant, files: Path) -> Non
 
 def test_key_is_asked_for_when_none_is_sent(db: None) -> None:
     assert Api().upload(PATH, FILE, **PERIOD).json()["code"] == "key_missing"
+
+
+@pytest.mark.parametrize(
+    ("fields", "fact"),
+    [
+        ({"period_start": "1999-12-31"}, {"minimum": "2000-01-01"}),
+        ({"period_start": "3000-01-01"}, {"maximum": "2999-12-31"}),
+        ({"period_start": "01/02/2026"}, {"detail": "A date is written as YYYY-MM-DD"}),
+    ],
+)
+def test_bounds_of_a_day_are_told(
+    merchant: Merchant, files: Path, fields: dict[str, str], fact: dict[str, str]
+) -> None:
+    [fault] = send(merchant, **fields, headers={"Accept-Language": "en"}).json()["errors"]
+
+    assert (fault["pointer"], fault["code"]) == ("/period_start", "field_invalid")
+    assert fault.items() >= fact.items()
+    assert_nothing_kept(files)
+
+
+def test_file_without_content_is_told_so(merchant: Merchant) -> None:
+    [fault] = send(merchant, b"", headers={"Accept-Language": "en"}).json()["errors"]
+
+    assert fault["detail"] == "The file is empty"

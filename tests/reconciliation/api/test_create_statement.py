@@ -56,6 +56,7 @@ def test_statement_is_prepared_when_it_is_asked_for(merchant: Merchant) -> None:
         "statement_no": kept.statement_no,
         "currency": "CNY",
         **MARCH,
+        "kind": "month",
         "status": "preparing",
         "opening": None,
         "closing": None,

@@ -55,6 +55,14 @@ def test_workbook_is_sent_with_the_explanations_that_there_are(
     assert {"M-1", "M-9", *words} <= cells_of(response.whole)
 
 
+def test_nobody_of_our_staff_is_named_to_merchants(db: None, stage: ReportStage) -> None:
+    cells = cells_of(get(stage, language="en").whole)
+
+    assert stage.report.rows.filter(resolved_by="clerk").count() == 1
+    assert {"Explanation", "Explained at", "Was never placed"} <= cells
+    assert not {"Explained by", "clerk"} & cells
+
+
 def test_language_is_that_of_the_caller_when_none_is_named(db: None, stage: ReportStage) -> None:
     response = get(stage, headers={"Accept-Language": "en"})
 

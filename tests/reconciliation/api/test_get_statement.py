@@ -44,6 +44,7 @@ def test_whole_statement_is_shown_when_it_is_ready(db: None, stage: StatementSta
         "currency": "CNY",
         "period_start": "2026-02-01",
         "period_end": "2026-02-28",
+        "kind": "month",
         "status": "ready",
         "opening": {"balance": "10000.00", "held_amount": "0.00", "credit_limit": "0.00"},
         "closing": {"balance": "9972.00", "held_amount": "18.00", "credit_limit": "0.00"},
