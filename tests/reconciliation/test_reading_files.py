@@ -366,7 +366,7 @@ def test_beginning_is_shown_as_it_stands(tmp_path: Path) -> None:
     assert read_beginning(file, count=1) == [(1, list(CHINESE))]
 
 
-def sheets_of(*sheets: list[list[Any]]) -> bytes:
+def sheets_of(*sheets: Any) -> bytes:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     for number, rows in enumerate(sheets):

@@ -323,7 +323,7 @@ def test_key_is_asked_for_when_none_is_sent(db: None) -> None:
 def test_bounds_of_a_day_are_told(
     merchant: Merchant, files: Path, fields: dict[str, str], fact: dict[str, str]
 ) -> None:
-    [fault] = send(merchant, **fields, headers={"Accept-Language": "en"}).json()["errors"]
+    [fault] = send(merchant, FILE, **fields, headers={"Accept-Language": "en"}).json()["errors"]
 
     assert (fault["pointer"], fault["code"]) == ("/period_start", "field_invalid")
     assert fault.items() >= fact.items()
