@@ -83,11 +83,6 @@ class WrongPricesPage:
         )
 
 
-def wrong_prices_url() -> str:
-    """The page."""
-    return reverse("admin:reconciliation_wrong_prices")
-
-
 def _asked(request: HttpRequest) -> dict[str, Any]:
     """The form's values; all of the last thirty days when nobody names some."""
     at_first = last_days(DAYS_AT_FIRST)
